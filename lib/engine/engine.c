@@ -1,0 +1,158 @@
+/*
+ * The engine's own state: which policy is in force, the counters of ids and lines, and the two line sinks. It decides
+ * nothing. Called by sessions, by the daemon and by replay.
+ */
+#include "engine/engine.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "eventlog/line.h"
+
+const char *mr_version(void)
+{
+	return "0.1.0";
+}
+
+unsigned mr_engine_needs_of(const struct mr_policy *policy, bool facts_wanted)
+{
+	const struct mr_sender_policy *sender = &policy->sender;
+	unsigned needs = facts_wanted ? MR_NEEDS_HEADERS : 0;
+
+	if (policy->access.at == MR_ACCESS_AT_CONNECT &&
+	    mr_policy_mode(policy, &policy->access.rule) == MR_MODE_ENFORCE)
+		needs |= MR_NEEDS_CONNECT;
+	if ((sender->header_from || sender->header_sender) && mr_policy_mode(policy, &sender->rule) != MR_MODE_OFF)
+		needs |= MR_NEEDS_HEADERS;
+	for (size_t i = 0; i < policy->shield_count; i++)
+		if (policy->shield[i].header_from && mr_policy_mode(policy, &policy->shield[i].rule) != MR_MODE_OFF)
+			needs |= MR_NEEDS_HEADERS;
+	if (policy->limits.size > 0 && policy->limits.size_from_body &&
+	    mr_policy_mode(policy, &policy->limits.rule) != MR_MODE_OFF)
+		needs |= MR_NEEDS_BODY;
+	return needs;
+}
+
+static void put_in_force(struct mr_engine *engine, struct mr_policy *policy, uint64_t generation)
+{
+	policy->generation = generation;
+	engine->policy = policy;
+	atomic_store(&engine->needs, mr_engine_needs_of(policy, engine->fact != NULL && policy->log.facts != NULL));
+	atomic_store(&engine->generation, generation);
+}
+
+int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *policy, uint64_t generation,
+		  struct mr_engine **engine_r)
+{
+	struct mr_engine *engine = mr_calloc(1, sizeof(*engine));
+
+	*engine_r = NULL;
+	if (engine == NULL || sodium_init() < 0) {
+		mr_free(engine);
+		mr_policy_drop(&policy);
+		return MR_ERR_NOMEM;
+	}
+	pthread_mutex_init(&engine->lock, NULL);
+	memcpy(engine->id_seed, options->id_seed, sizeof(engine->id_seed));
+	engine->sequence = options->sequence != NULL ? options->sequence : &engine->own_sequence;
+	engine->event = options->event;
+	engine->event_context = options->event_context;
+	engine->fact = options->fact;
+	engine->fact_context = options->fact_context;
+	engine->host = options->host != NULL ? mr_strdup(options->host) : NULL;
+	engine->observer.host = mr_str_of(engine->host);
+	engine->observer.version = mr_str_of(mr_version());
+	put_in_force(engine, policy, generation);
+	*engine_r = engine;
+	return MR_OK;
+}
+
+uint64_t mr_engine_set_policy(struct mr_engine *engine, struct mr_policy *policy)
+{
+	struct mr_policy *old;
+	uint64_t generation;
+
+	pthread_mutex_lock(&engine->lock);
+	old = engine->policy;
+	generation = old->generation + 1;
+	put_in_force(engine, policy, generation);
+	pthread_mutex_unlock(&engine->lock);
+	mr_policy_drop(&old);
+	return generation;
+}
+
+struct mr_policy *mr_engine_hold_policy(struct mr_engine *engine)
+{
+	struct mr_policy *policy;
+
+	pthread_mutex_lock(&engine->lock);
+	policy = mr_policy_hold(engine->policy);
+	pthread_mutex_unlock(&engine->lock);
+	return policy;
+}
+
+uint64_t mr_engine_generation(const struct mr_engine *engine)
+{
+	return atomic_load(&engine->generation);
+}
+
+unsigned mr_engine_needs(const struct mr_engine *engine)
+{
+	return atomic_load(&engine->needs);
+}
+
+void mr_engine_free(struct mr_engine **engine)
+{
+	if (*engine == NULL)
+		return;
+	mr_policy_drop(&(*engine)->policy);
+	pthread_mutex_destroy(&(*engine)->lock);
+	mr_free((*engine)->host);
+	mr_free(*engine);
+	*engine = NULL;
+}
+
+void mr_engine_emit(struct mr_engine *engine, struct mr_event *event, const struct mr_policy *policy)
+{
+	char line[MR_LINE_MAX];
+	size_t n;
+
+	if (engine->event == NULL)
+		return;
+	event->sequence = atomic_fetch_add(engine->sequence, 1) + 1;
+	event->ruleset = mr_str_of(policy->file);
+	event->generation = policy->generation;
+	n = mr_line_write(event, &engine->observer, &policy->log, line);
+	engine->event(engine->event_context, line, n);
+}
+
+static enum mr_event_action action_of(enum mr_said what)
+{
+	switch (what) {
+	case MR_SAID_STARTED:
+		return MR_EVENT_STARTED;
+	case MR_SAID_STOPPING:
+		return MR_EVENT_STOPPING;
+	case MR_SAID_POLICY_LOADED:
+		return MR_EVENT_POLICY_LOADED;
+	case MR_SAID_POLICY_REFUSED:
+		return MR_EVENT_POLICY_REFUSED;
+	case MR_SAID_DEGRADED:
+		return MR_EVENT_DEGRADED;
+	case MR_SAID_RECOVERED:
+		return MR_EVENT_RECOVERED;
+	}
+	return MR_EVENT_ALERT;
+}
+
+void mr_engine_say(struct mr_engine *engine, int64_t now_ms, enum mr_said what, const char *detail, uint64_t dropped)
+{
+	struct mr_policy *policy = mr_engine_hold_policy(engine);
+	struct mr_event event = { .action = action_of(what), .time_ms = now_ms, .detail = mr_str_of(detail),
+				  .message = mr_str_of(detail), .size = -1, .duration_ns = -1, .dropped = dropped };
+
+	mr_engine_emit(engine, &event, policy);
+	mr_policy_drop(&policy);
+}

@@ -1,0 +1,39 @@
+/*
+ * The engine: the policy in force, the ids, and where lines go. Private to the room and to replay/.
+ * Thread-safe: the policy pointer and its count are taken under one lock.
+ */
+#ifndef MR_ENGINE_ENGINE_H
+#define MR_ENGINE_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "mailreeve.h"
+#include "model/event.h"
+#include "model/policy.h"
+
+struct mr_engine {
+	pthread_mutex_t lock; /* for policy */
+	struct mr_policy *policy;
+	_Atomic uint64_t generation; /* of policy, to see a change without the lock */
+	_Atomic unsigned needs;
+	_Atomic uint64_t ids;
+	_Atomic uint64_t own_sequence;
+	_Atomic uint64_t *sequence;
+	unsigned char id_seed[16];
+	char *host;
+	struct mr_observer observer;
+	mr_line_function *event;
+	void *event_context;
+	mr_line_function *fact;
+	void *fact_context;
+};
+
+/* The policy in force, with a reference for the caller. */
+struct mr_policy *mr_engine_hold_policy(struct mr_engine *engine);
+/* Numbers the event, writes its line and hands it on. */
+void mr_engine_emit(struct mr_engine *engine, struct mr_event *event, const struct mr_policy *policy);
+/* What policy wants to see: enum mr_needs. */
+unsigned mr_engine_needs_of(const struct mr_policy *policy, bool facts_wanted);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * Makes events out of a session: which fields a line of each kind has. The text of the line is eventlog's.
+ * Called by session.c.
+ */
+#include "engine/lines.h"
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "core/header.h"
+#include "engine/eventid.h"
+#include "eventlog/factline.h"
+
+enum { FACT_LINE_ON_STACK = 16384, FROM_SHOWN = 20 };
+
+static enum mr_direction direction_of(const struct mr_session *s)
+{
+	const struct mr_subject *subject = &s->subject;
+
+	if (s->to_others)
+		return MR_DIRECTION_OUTBOUND;
+	if (!s->to_ours)
+		return MR_DIRECTION_UNKNOWN;
+	return mr_has_login(subject) || s->connection.local ? MR_DIRECTION_INTERNAL : MR_DIRECTION_INBOUND;
+}
+
+/* The mode of the rule that decided, for the line. */
+static enum mr_mode mode_of(const struct mr_decision *decision)
+{
+	if (decision->verdict != MR_ACCEPT)
+		return MR_MODE_ENFORCE;
+	return decision->would != 0 ? MR_MODE_OBSERVE : MR_MODE_OFF;
+}
+
+static struct mr_event begin(const struct mr_session *s, enum mr_event_action action, int64_t now_ms,
+			     const struct mr_decision *decision)
+{
+	return (struct mr_event){ .action = action, .time_ms = now_ms, .fact_id = s->fact_id,
+				  .fact_id_is_number = s->fact_id_is_number, .decided = true, .decision = *decision,
+				  .mode = mode_of(decision), .connection = &s->connection, .size = -1,
+				  .duration_ns = -1 };
+}
+
+static void set_id(char id_r[MR_EVENT_ID_MAX], const char *id)
+{
+	struct mr_buffer b = mr_buffer_over(id_r, MR_EVENT_ID_MAX - 1);
+
+	mr_buffer_text(&b, id);
+	id_r[b.n] = '\0';
+}
+
+/* What all lines about a transaction have. */
+static struct mr_event begin_in_transaction(const struct mr_session *s, enum mr_event_action action, int64_t now_ms,
+					    const struct mr_decision *decision)
+{
+	struct mr_event event = begin(s, action, now_ms, decision);
+
+	set_id(event.transaction, s->transaction);
+	event.login = s->subject.login;
+	event.sender = s->subject.sender.kind == MR_MAILBOX_NULL ? MR_STR("") : s->subject.sender.address;
+	if (event.sender.p == NULL)
+		event.sender = s->message.mail_from;
+	event.queue_id = s->message.queue_id;
+	event.direction = direction_of(s);
+	return event;
+}
+
+/* The addresses of From, as far as they can be read. */
+static size_t read_from(struct mr_session *s, struct mr_str from_r[FROM_SHOWN])
+{
+	struct mr_mailbox boxes[MR_HEADER_ADDRESSES_MAX];
+	size_t n = 0, found;
+
+	for (size_t i = 0; i < s->message.header_from_count; i++) {
+		(void)mr_header_addresses(s->message.header_from[i], s->arena, boxes, &found);
+		for (size_t k = 0; k < found && n < FROM_SHOWN; k++)
+			if (boxes[k].address.p != NULL)
+				from_r[n++] = boxes[k].address;
+	}
+	return n;
+}
+
+static void write_fact(struct mr_session *s)
+{
+	struct mr_engine *engine = s->engine;
+	struct mr_fact fact = { .kind = MR_FACT_MESSAGE, .time_ms = s->began_ms, .id = mr_str_of(s->transaction),
+				.connection = s->connection, .message = s->message };
+	char on_stack[FACT_LINE_ON_STACK], *line = on_stack;
+	size_t size = sizeof(on_stack), n;
+	int err;
+
+	if (engine->fact == NULL || s->policy->log.facts == NULL)
+		return;
+	err = mr_fact_write(&fact, line, size, &n);
+	if (err == MR_ERR_FULL && (line = mr_calloc(1, MR_FACT_LINE_MAX)) != NULL)
+		err = mr_fact_write(&fact, line, MR_FACT_LINE_MAX, &n);
+	if (err == MR_OK)
+		engine->fact(engine->fact_context, line, n);
+	if (line != on_stack)
+		mr_free(line);
+}
+
+static void say_exemption(struct mr_session *s, int64_t now_ms)
+{
+	struct mr_decision decision = { .verdict = MR_ACCEPT };
+	struct mr_event event = begin_in_transaction(s, MR_EVENT_EXEMPTION_USED, now_ms, &decision);
+
+	event.exemption = s->subject.exemption_used;
+	event.trail = &s->subject.trail;
+	mr_engine_emit(s->engine, &event, s->policy);
+}
+
+void mr_lines_verdict(struct mr_session *s, int64_t now_ms, enum mr_stage stage, bool unfinished)
+{
+	struct mr_str from[FROM_SHOWN];
+	struct mr_event event;
+
+	if (s->subject.exemption_used.p != NULL)
+		say_exemption(s, now_ms);
+	event = begin_in_transaction(s, MR_EVENT_VERDICT, now_ms, &s->decision);
+	set_id(event.id, s->transaction);
+	event.stage = stage;
+	event.unfinished = unfinished;
+	event.trail = &s->subject.trail;
+	event.header_from = from;
+	event.header_from_count = read_from(s, from);
+	event.message_id = s->message.message_id;
+	event.size = s->message.size;
+	event.rcpt = &s->summary;
+	event.duration_ns = now_ms > s->began_ms ? (now_ms - s->began_ms) * 1000000 : 0;
+	mr_engine_emit(s->engine, &event, s->policy);
+	write_fact(s);
+}
+
+void mr_lines_refused(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
+		      const struct mr_decision *decision, const char *id)
+{
+	struct mr_event event = begin_in_transaction(s, MR_EVENT_REFUSED, now_ms, decision);
+
+	set_id(event.id, id);
+	event.stage = MR_STAGE_RCPT;
+	event.recipient = recipient->path;
+	if (decision->reason == MR_REASON_MTA_REFUSED && recipient->addr.n > 0)
+		event.detail = recipient->addr; /* the mail server's own words */
+	mr_engine_emit(s->engine, &event, s->policy);
+}
+
+void mr_lines_connect_refused(struct mr_session *s, int64_t now_ms)
+{
+	struct mr_event event = begin(s, MR_EVENT_REFUSED, now_ms, &s->connect_decision);
+
+	set_id(event.id, s->connection_id);
+	event.stage = MR_STAGE_CONNECT;
+	mr_engine_emit(s->engine, &event, s->policy);
+}
+
+void mr_lines_open_relay(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
+			 const struct mr_decision *decision)
+{
+	struct mr_event event = begin_in_transaction(s, MR_EVENT_ALERT, now_ms, decision);
+
+	mr_eventid_part(s->transaction, 0, event.id);
+	event.stage = MR_STAGE_RCPT;
+	event.recipient = recipient->path;
+	event.decision.reason = MR_REASON_RELAY_OPEN;
+	event.message = decision->verdict == MR_ACCEPT
+				? MR_STR("your mail server is an open relay: it took a recipient that the policy calls "
+					 "relay, and the rule only observes; set its relay restrictions "
+					 "(smtpd_relay_restrictions in Postfix, access and relay-domains in Sendmail)")
+				: MR_STR("your mail server is an open relay: it took a recipient that the policy calls "
+					 "relay, and only Mailreeve refused it; set its relay restrictions "
+					 "(smtpd_relay_restrictions in Postfix, access and relay-domains in Sendmail)");
+	mr_engine_emit(s->engine, &event, s->policy);
+}

@@ -1,0 +1,427 @@
+/*
+ * One connection as a state machine of our own: the mail server's order of events is checked here, not trusted. Each
+ * transaction that begins ends with exactly one verdict line. Called through interface.c and by replay.
+ */
+#include "engine/session.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "engine/eventid.h"
+#include "engine/lines.h"
+
+int mr_session_new(struct mr_engine *engine, unsigned granted, struct mr_session **session_r)
+{
+	struct mr_session *s = mr_calloc(1, sizeof(*s));
+
+	*session_r = NULL;
+	if (s == NULL)
+		return MR_ERR_NOMEM;
+	s->arena = mr_arena_new(MR_SESSION_ARENA_MAX);
+	if (s->arena == NULL) {
+		mr_free(s);
+		return MR_ERR_NOMEM;
+	}
+	s->engine = engine;
+	s->granted = granted;
+	s->policy = mr_engine_hold_policy(engine);
+	s->connection.asn = -1;
+	*session_r = s;
+	return MR_OK;
+}
+
+static struct mr_str keep(char *room, size_t size, struct mr_str s)
+{
+	size_t n = s.n < size ? s.n : size - 1;
+
+	if (s.p == NULL)
+		return MR_STR_ABSENT;
+	memcpy(room, s.p, n);
+	room[n] = '\0';
+	return (struct mr_str){ room, n };
+}
+
+/* ---- Replies ---- */
+
+static void reply_nothing(struct mr_reply *reply_r)
+{
+	*reply_r = (struct mr_reply){ .action = MR_CONTINUE, .enhanced = "" };
+}
+
+/* Writes "text (id)": generic words and an id to ask about, never a limit, a rule or an echo. */
+static void reply_text(struct mr_reply *reply, const char *text, const char *id)
+{
+	struct mr_buffer b = mr_buffer_over(reply->text, sizeof(reply->text) - 1);
+
+	mr_buffer_text(&b, text);
+	if (id[0] != '\0') {
+		mr_buffer_text(&b, " (");
+		mr_buffer_text(&b, id);
+		mr_buffer_byte(&b, ')');
+	}
+	reply->text[b.n] = '\0';
+}
+
+/* A temporary answer for a reason that is permanent by nature comes from its setting for "cannot tell". */
+static const struct mr_reason_row *answer_row(const struct mr_decision *decision)
+{
+	const struct mr_reason_row *row = mr_reason_row(decision->reason);
+
+	if (decision->verdict == MR_TEMPFAIL && row->code >= 500)
+		return mr_reason_row(MR_REASON_CANNOT_TELL);
+	return row;
+}
+
+static void reply_with(struct mr_reply *reply_r, const struct mr_decision *decision, const char *id)
+{
+	const struct mr_reason_row *row = answer_row(decision);
+
+	reply_nothing(reply_r);
+	if (decision->verdict != MR_TEMPFAIL && decision->verdict != MR_REJECT)
+		return;
+	reply_r->action = decision->verdict == MR_REJECT ? MR_ANSWER_REJECT : MR_ANSWER_TEMPFAIL;
+	reply_r->code = row->code;
+	reply_r->enhanced = row->enhanced;
+	reply_text(reply_r, row->client, id);
+}
+
+static void reply_hold(struct mr_reply *reply_r, const struct mr_decision *decision, const char *id)
+{
+	reply_nothing(reply_r);
+	reply_r->action = MR_ANSWER_HOLD;
+	reply_text(reply_r, mr_reason_row(decision->reason)->id, id);
+}
+
+static void reply_internal(struct mr_reply *reply_r)
+{
+	struct mr_decision decision = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_INTERNAL };
+
+	reply_with(reply_r, &decision, "");
+}
+
+void mr_session_mail_while_stopping(struct mr_session *session, struct mr_reply *reply_r)
+{
+	struct mr_decision decision = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_STOPPING };
+
+	(void)session;
+	reply_with(reply_r, &decision, "");
+}
+
+/* ---- Connection ---- */
+
+static void new_id(struct mr_session *s, int64_t now_ms, char id_r[MR_EVENT_ID_MAX])
+{
+	mr_eventid_make(s->engine->id_seed, now_ms, atomic_fetch_add(&s->engine->ids, 1) + 1, id_r);
+}
+
+void mr_session_take_connection(struct mr_session *s, int64_t now_ms, const struct mr_connection *connection,
+				struct mr_reply *reply_r)
+{
+	s->connection = *connection;
+	s->connection.client_name = keep(s->client_name, sizeof(s->client_name), connection->client_name);
+	s->connection.listener = keep(s->listener, sizeof(s->listener), connection->listener);
+	s->connection.server_name = keep(s->server_name, sizeof(s->server_name), connection->server_name);
+	s->connection.country = keep(s->country, sizeof(s->country), connection->country);
+	mr_session_take_helo(s, connection->helo, connection->tls_version, connection->tls_cipher);
+	mr_subject_connect(&s->subject, s->policy, &s->connection, s->arena, now_ms);
+	mr_decide_connect(&s->subject, &s->connect_decision);
+	s->refused_at_connect = s->connect_decision.verdict > MR_HOLD;
+	if (s->refused_at_connect) {
+		new_id(s, now_ms, s->connection_id);
+		mr_lines_connect_refused(s, now_ms);
+	}
+	reply_with(reply_r, &s->connect_decision, s->connection_id);
+}
+
+void mr_session_take_helo(struct mr_session *s, struct mr_str helo, struct mr_str tls_version, struct mr_str tls_cipher)
+{
+	s->connection.helo = keep(s->helo, sizeof(s->helo), helo);
+	s->connection.tls_version = keep(s->tls_version, sizeof(s->tls_version), tls_version);
+	s->connection.tls_cipher = keep(s->tls_cipher, sizeof(s->tls_cipher), tls_cipher);
+}
+
+/* ---- Transaction ---- */
+
+/* A message begins under the newest policy; the one before may have ended under an older. */
+static void renew_policy(struct mr_session *s)
+{
+	if (s->policy->generation == mr_engine_generation(s->engine))
+		return;
+	mr_policy_drop(&s->policy);
+	s->policy = mr_engine_hold_policy(s->engine);
+}
+
+static void begin_transaction(struct mr_session *s, int64_t now_ms)
+{
+	struct mr_decision connect = s->connect_decision;
+
+	renew_policy(s);
+	mr_arena_reset(s->arena);
+	mr_subject_connect(&s->subject, s->policy, &s->connection, s->arena, now_ms);
+	s->open = true;
+	s->message = (struct mr_message){ .headers_seen = (s->granted & MR_NEEDS_HEADERS) != 0, .declared_size = -1,
+					  .size = -1, .header_from = s->header_from,
+					  .header_sender = s->header_sender };
+	s->rcpt = NULL;
+	s->rcpt_room = 0;
+	s->counted_size = 0;
+	s->began_ms = now_ms;
+	s->decision = (struct mr_decision){ .verdict = MR_ACCEPT, .would = connect.would,
+					    .would_reason = connect.would_reason,
+					    .cannot_tell = connect.cannot_tell };
+	s->refusal = (struct mr_decision){ .verdict = MR_ACCEPT };
+	s->summary = (struct mr_rcpt_summary){ .count = 0 };
+	s->to_ours = s->to_others = s->alerted = false;
+	s->lines = 0;
+	new_id(s, now_ms, s->transaction);
+}
+
+static void end_transaction(struct mr_session *s, int64_t now_ms, enum mr_stage stage, bool unfinished)
+{
+	s->message.rcpt = s->rcpt;
+	mr_lines_verdict(s, now_ms, stage, unfinished);
+	s->open = false;
+}
+
+void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str path, int64_t declared_size,
+			  struct mr_str login, struct mr_str queue_id, struct mr_reply *reply_r)
+{
+	struct mr_decision decision;
+
+	mr_session_abort(s, now_ms);
+	begin_transaction(s, now_ms);
+	s->message.mail_from = mr_arena_copy(s->arena, path);
+	s->message.login = mr_arena_copy(s->arena, login);
+	s->message.queue_id = mr_arena_copy(s->arena, queue_id);
+	s->message.declared_size = declared_size;
+	mr_subject_mail(&s->subject, now_ms, s->message.login, s->message.mail_from, declared_size);
+	if (login.n > 0 && s->message.login.p == NULL)
+		s->subject.login_unreadable = true;
+	if (s->refused_at_connect)
+		decision = s->connect_decision;
+	else
+		mr_decide_mail(&s->subject, &decision);
+	mr_decision_join(&s->decision, &decision);
+	reply_with(reply_r, &s->decision, s->transaction);
+	if (reply_r->action != MR_CONTINUE)
+		end_transaction(s, now_ms, MR_STAGE_MAIL, false);
+}
+
+/* Keeps the recipient for the fact and the lines; what does not fit is counted only. */
+static struct mr_recipient keep_recipient(struct mr_session *s, const struct mr_recipient *recipient)
+{
+	struct mr_recipient kept = { mr_arena_copy(s->arena, recipient->path), mr_arena_copy(s->arena, recipient->addr),
+				     mr_arena_copy(s->arena, recipient->host),
+				     mr_arena_copy(s->arena, recipient->mailer) };
+
+	if (s->message.rcpt_count == s->rcpt_room) {
+		size_t room = s->rcpt_room == 0 ? 4 : s->rcpt_room * 2;
+		struct mr_recipient *more = mr_arena_alloc(s->arena, room * sizeof(*more));
+
+		if (more == NULL)
+			return kept;
+		if (s->rcpt != NULL)
+			memcpy(more, s->rcpt, s->message.rcpt_count * sizeof(*more));
+		s->rcpt = more;
+		s->rcpt_room = room;
+	}
+	s->rcpt[s->message.rcpt_count++] = kept;
+	return kept;
+}
+
+static void count_accepted(struct mr_session *s, const struct mr_recipient *recipient,
+			   const struct mr_destination *destination)
+{
+	struct mr_rcpt_summary *sum = &s->summary;
+	struct mr_str shown = destination->mailbox.address.p != NULL ? destination->mailbox.address : recipient->path;
+
+	sum->accepted++;
+	if (sum->to_count < MR_EVENT_RCPT_MAX)
+		sum->to[sum->to_count++] = shown;
+	else
+		sum->more = true;
+	if (destination->place == MR_PLACE_OURS || destination->place == MR_PLACE_RELAYED)
+		s->to_ours = true;
+	else
+		s->to_others = true;
+}
+
+static void count_refused(struct mr_session *s, struct mr_str path)
+{
+	struct mr_rcpt_summary *sum = &s->summary;
+
+	sum->refused++;
+	if (sum->refused_count < MR_EVENT_RCPT_MAX)
+		sum->refused_paths[sum->refused_count++] = path;
+	else
+		sum->more = true;
+}
+
+/* Writes the line of one refused recipient, unless there have been too many; id_r is what the client is shown. */
+static void say_refused(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
+			const struct mr_decision *decision, char id_r[MR_EVENT_ID_MAX])
+{
+	mr_eventid_part(s->transaction, ++s->lines, id_r);
+	if (s->lines <= MR_SESSION_LINES_MAX)
+		mr_lines_refused(s, now_ms, recipient, decision, id_r);
+}
+
+/* The mail server has refused this recipient: our answer would not be heard. */
+static void note_refused_by_mta(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient)
+{
+	struct mr_decision decision = { .verdict = MR_REJECT, .reason = MR_REASON_MTA_REFUSED };
+	char id[MR_EVENT_ID_MAX];
+
+	s->summary.rejected_by_mta++;
+	say_refused(s, now_ms, recipient, &decision, id);
+}
+
+/* Mail submitted on the host itself: refusing one recipient would leave the message in the queue for ever, so the
+ * refusal waits for the end of the message and is for all of it. */
+static void refuse_at_end(struct mr_session *s, const struct mr_decision *decision)
+{
+	mr_decision_join(&s->refusal, decision);
+	if (decision->reason == MR_REASON_LIMITS_RECIPIENTS)
+		s->refusal.verdict = MR_REJECT;
+}
+
+static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
+			    struct mr_reply *reply_r)
+{
+	struct mr_destination destination;
+	struct mr_decision decision;
+	char id[MR_EVENT_ID_MAX];
+	bool open_relay;
+
+	mr_decide_rcpt(&s->subject, recipient, &destination, &open_relay, &decision);
+	if (open_relay && !s->alerted && !s->connection.local) {
+		s->alerted = true;
+		mr_lines_open_relay(s, now_ms, recipient, &decision);
+	}
+	if (decision.verdict != MR_TEMPFAIL && decision.verdict != MR_REJECT) {
+		mr_decision_join(&s->decision, &decision);
+		count_accepted(s, recipient, &destination);
+		return;
+	}
+	count_refused(s, recipient->path);
+	say_refused(s, now_ms, recipient, &decision, id);
+	if (s->connection.local) {
+		refuse_at_end(s, &decision);
+		return;
+	}
+	mr_decision_join(&s->refusal, &decision);
+	reply_with(reply_r, &decision, id);
+}
+
+void mr_session_take_rcpt(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
+			  struct mr_reply *reply_r)
+{
+	struct mr_recipient kept;
+
+	reply_nothing(reply_r);
+	if (!s->open) {
+		reply_internal(reply_r); /* RCPT without MAIL: the order of events is broken, nothing may pass */
+		return;
+	}
+	s->summary.count++;
+	s->subject.now_ms = now_ms;
+	kept = keep_recipient(s, recipient);
+	if (kept.path.p == NULL) {
+		reply_internal(reply_r); /* no room to read it */
+		return;
+	}
+	if (mr_str_equal(kept.mailer, MR_STR("error")))
+		note_refused_by_mta(s, now_ms, &kept);
+	else
+		judge_recipient(s, now_ms, &kept, reply_r);
+}
+
+void mr_session_take_header(struct mr_session *s, struct mr_str name, struct mr_str value)
+{
+	struct mr_message *m = &s->message;
+
+	if (!s->open)
+		return;
+	s->counted_size += name.n + value.n + 4;
+	if (mr_str_equal_nocase(name, MR_STR("From")) && m->header_from_count < MR_SESSION_HEADERS_MAX)
+		s->header_from[m->header_from_count++] = mr_arena_copy(s->arena, value);
+	else if (mr_str_equal_nocase(name, MR_STR("Sender")) && m->header_sender_count < MR_SESSION_HEADERS_MAX)
+		s->header_sender[m->header_sender_count++] = mr_arena_copy(s->arena, value);
+	else if (mr_str_equal_nocase(name, MR_STR("Message-ID")) && m->message_id.p == NULL)
+		m->message_id = mr_arena_copy(s->arena, mr_str_trim(value));
+}
+
+void mr_session_body(struct mr_session *s, size_t length)
+{
+	s->counted_size += length;
+}
+
+/* What is known of the size: the mail server's word, or our own count. */
+static int64_t size_of(const struct mr_session *s, int64_t told)
+{
+	if (told >= 0)
+		return told;
+	return s->granted & MR_NEEDS_BODY ? (int64_t)s->counted_size : -1;
+}
+
+/* When every recipient was refused, that is the verdict on the message. */
+static void settle_recipients(struct mr_session *s)
+{
+	struct mr_decision by_mta = { .verdict = MR_REJECT, .reason = MR_REASON_MTA_REFUSED };
+	bool all_refused = s->summary.accepted == 0 && s->summary.refused > 0;
+
+	if (all_refused || s->connection.local)
+		mr_decision_join(&s->decision, &s->refusal);
+	else if (s->summary.accepted == 0 && s->summary.rejected_by_mta > 0)
+		mr_decision_join(&s->decision, &by_mta);
+	s->decision.would |= s->refusal.would;
+}
+
+void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str queue_id, struct mr_str message_id,
+			 int64_t size, struct mr_reply *reply_r)
+{
+	struct mr_decision decision;
+
+	reply_nothing(reply_r);
+	if (!s->open) {
+		reply_internal(reply_r);
+		return;
+	}
+	s->subject.now_ms = now_ms;
+	s->message.size = size_of(s, size);
+	if (queue_id.n > 0)
+		s->message.queue_id = mr_arena_copy(s->arena, queue_id);
+	if (message_id.n > 0)
+		s->message.message_id = mr_arena_copy(s->arena, message_id);
+	mr_decide_end(&s->subject, &s->message, s->message.size, &decision);
+	settle_recipients(s);
+	mr_decision_join(&s->decision, &decision);
+	if (s->decision.verdict == MR_HOLD)
+		reply_hold(reply_r, &s->decision, s->transaction);
+	else
+		reply_with(reply_r, &s->decision, s->transaction);
+	end_transaction(s, now_ms, MR_STAGE_END, false);
+}
+
+void mr_session_abort(struct mr_session *s, int64_t now_ms)
+{
+	if (!s->open)
+		return;
+	settle_recipients(s);
+	end_transaction(s, now_ms, MR_STAGE_ABORT, s->decision.verdict < MR_TEMPFAIL);
+}
+
+void mr_session_close(struct mr_session **session, int64_t now_ms)
+{
+	struct mr_session *s = *session;
+
+	if (s == NULL)
+		return;
+	mr_session_abort(s, now_ms);
+	mr_policy_drop(&s->policy);
+	mr_arena_free(&s->arena);
+	mr_free(s);
+	*session = NULL;
+}

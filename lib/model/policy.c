@@ -1,0 +1,109 @@
+/*
+ * The life of a compiled policy: made empty, held, dropped. Not how it is filled (the room policy/) nor what it means
+ * (the core). Called by everybody who keeps a policy.
+ */
+#include "model/policy.h"
+
+#include "base/alloc.h"
+
+struct mr_policy *mr_policy_alloc(void)
+{
+	struct mr_policy *policy = mr_calloc(1, sizeof(*policy));
+
+	if (policy)
+		atomic_init(&policy->references, 1);
+	return policy;
+}
+
+struct mr_policy *mr_policy_hold(struct mr_policy *policy)
+{
+	atomic_fetch_add_explicit(&policy->references, 1, memory_order_relaxed);
+	return policy;
+}
+
+static void free_patternset(void *value)
+{
+	struct mr_patternset *set = value;
+
+	mr_patternset_free(&set);
+}
+
+static void free_scalar(void *value)
+{
+	struct mr_scalar *scalar = value;
+
+	mr_free(scalar->text);
+	mr_free(scalar);
+}
+
+static void free_rules(struct mr_policy *policy)
+{
+	mr_prefixset_free(&policy->access.rule.except);
+	mr_prefixset_free(&policy->access.list);
+	mr_prefixset_free(&policy->relay.rule.except);
+	mr_prefixset_free(&policy->relay.networks);
+	mr_patternset_free(&policy->relay.logins);
+	mr_strmap_free(&policy->relay.local_mailers, NULL);
+	mr_prefixset_free(&policy->auth.rule.except);
+	mr_prefixset_free(&policy->auth.networks);
+	mr_strmap_free(&policy->auth.role_names, NULL);
+	mr_strmap_free(&policy->auth.listeners, NULL);
+	for (size_t i = 0; i < policy->shield_count; i++) {
+		mr_prefixset_free(&policy->shield[i].rule.except);
+		mr_domainset_free(&policy->shield[i].domains);
+		mr_prefixset_free(&policy->shield[i].networks);
+	}
+	mr_free(policy->shield);
+	mr_prefixset_free(&policy->sender.rule.except);
+	mr_strmap_free(&policy->sender.logins, free_patternset);
+	mr_prefixset_free(&policy->exists.rule.except);
+	mr_prefixset_free(&policy->helo.rule.except);
+	mr_prefixset_free(&policy->limits.rule.except);
+}
+
+static void free_exemption(struct mr_exemption *exemption)
+{
+	mr_free(exemption->name);
+	mr_free(exemption->owner);
+	mr_free(exemption->reason);
+	mr_free(exemption->listener);
+	mr_patternset_free(&exemption->login);
+	mr_prefixset_free(&exemption->network);
+	mr_patternset_free(&exemption->sender);
+	mr_patternset_free(&exemption->recipient);
+}
+
+static void free_policy(struct mr_policy *policy)
+{
+	mr_free(policy->file);
+	mr_domainset_free(&policy->domains);
+	mr_domainset_free(&policy->relays);
+	mr_domainset_free(&policy->hostnames);
+	mr_prefixset_free(&policy->own_addresses);
+	mr_patternset_free(&policy->helpdesk);
+	mr_strmap_free(&policy->accounts, NULL);
+	mr_strmap_free(&policy->aliases, mr_free);
+	mr_free(policy->login.default_domain);
+	free_rules(policy);
+	for (size_t i = 0; i < policy->exemption_count; i++)
+		free_exemption(&policy->exemptions[i]);
+	mr_free(policy->exemptions);
+	mr_free(policy->log.events);
+	mr_free(policy->log.facts);
+	mr_strmap_free(&policy->scalars, free_scalar);
+	mr_free(policy);
+}
+
+void mr_policy_drop(struct mr_policy **policy)
+{
+	struct mr_policy *p = *policy;
+
+	*policy = NULL;
+	if (p && atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) == 1)
+		free_policy(p);
+}
+
+enum mr_mode mr_policy_mode(const struct mr_policy *policy, const struct mr_rule_settings *rule)
+{
+	return rule->mode < policy->mode ? rule->mode : policy->mode;
+}

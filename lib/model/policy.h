@@ -1,0 +1,174 @@
+/*
+ * A policy, compiled: immutable once built, shared by reference count. The room policy/ builds it from text,
+ * the core reads it. Names of fields follow the names of settings in mailreeve.conf(5).
+ * Thread-safe once built; the count is atomic.
+ */
+#ifndef MR_MODEL_POLICY_H
+#define MR_MODEL_POLICY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/prefixset.h"
+#include "base/str.h"
+#include "base/strmap.h"
+#include "model/decision.h"
+#include "model/pattern.h"
+#include "model/vocabulary.h"
+
+/* What every rule has. */
+struct mr_rule_settings {
+	enum mr_mode mode;
+	enum mr_verdict action;       /* what a "yes" does: reject, tempfail or hold */
+	enum mr_verdict cannot_tell;  /* what "cannot tell" does: accept, tempfail or reject */
+	struct mr_prefixset *except;  /* networks that the rule does not ask; may be NULL */
+};
+
+enum mr_access_stage { MR_ACCESS_AT_MAIL, MR_ACCESS_AT_CONNECT };
+
+struct mr_access_policy {
+	struct mr_rule_settings rule;
+	bool allow_mode;              /* the list says who may; otherwise who may not */
+	struct mr_prefixset *list;
+	enum mr_access_stage at;
+};
+
+struct mr_relay_policy {
+	struct mr_rule_settings rule;
+	struct mr_prefixset *networks;    /* may relay without a login */
+	struct mr_patternset *logins;     /* which logins may relay; NULL: all */
+	bool local_submission;            /* mail submitted on the host itself may leave */
+	bool routing_characters;          /* '%', '!' and a second '@' are taken as part of a local name */
+	struct mr_strmap *local_mailers;  /* {rcpt_mailer} values that deliver on this host */
+};
+
+struct mr_auth_policy {
+	struct mr_rule_settings rule;
+	bool local_senders, local_networks, roles;
+	struct mr_prefixset *networks;   /* for local_networks */
+	struct mr_strmap *role_names;    /* local parts, lower case */
+	struct mr_strmap *listeners;     /* {daemon_name} values, exact */
+	bool except_local_recipients;    /* mail to our own domains needs no login: judged at RCPT */
+};
+
+/* One entry of the list "shield". */
+struct mr_shield_policy {
+	struct mr_rule_settings rule;
+	struct mr_domainset *domains;    /* named domains and suffixes */
+	bool local_domains;              /* "@local": domains and relays */
+	bool any_domain;                 /* "*" */
+	struct mr_prefixset *networks;
+	bool header_from;
+	bool except_logins;
+	bool except_local_recipients;
+	bool aliases;                    /* an alias counts as the address that it stands for */
+};
+
+struct mr_sender_policy {
+	struct mr_rule_settings rule;
+	struct mr_strmap *logins;        /* canonical login -> struct mr_patternset *; NULL: no map */
+	bool own;                        /* the login's own address is always among its senders */
+	bool aliases;                    /* so are the aliases that lead to it */
+	bool plus;                       /* alice+x@ counts as alice@ */
+	bool null_sender;                /* "<>" may be used by any login */
+	bool header_from, header_sender;
+};
+
+struct mr_exists_policy {
+	struct mr_rule_settings rule;
+	bool senders, recipients;
+	bool except_logins;
+	bool plus;
+};
+
+struct mr_helo_policy {
+	struct mr_rule_settings rule;
+	bool except_logins;
+};
+
+struct mr_limits_policy {
+	struct mr_rule_settings rule;    /* action is not used: the reasons have their own codes */
+	int64_t recipients;              /* 0: no limit */
+	int64_t size;                    /* bytes, 0: no limit */
+	bool size_from_body;             /* count the bytes; otherwise SIZE= and {msg_size} only */
+};
+
+/* An exemption holds for a rule when every condition that it names holds. */
+struct mr_exemption {
+	char *name, *owner, *reason;
+	int64_t expires_ms;              /* INT64_MAX: never */
+	mr_rule_mask rules;
+	struct mr_patternset *login;     /* NULL: not asked */
+	struct mr_prefixset *network;
+	struct mr_patternset *sender;    /* claimed by the client: never for the rule relay */
+	struct mr_patternset *recipient;
+	char *listener;
+};
+
+struct mr_login_policy {
+	char *default_domain;            /* canonical; NULL: none */
+	bool fold_case;
+	bool strip_plus;
+};
+
+struct mr_log_policy {
+	char *events;                    /* "file path", "stdout", "syslog", "journal", "none": as written */
+	char *facts;                     /* path, NULL: not recorded */
+	bool hash_addresses;
+	unsigned char address_key[32];   /* for hash_addresses */
+};
+
+/* A scalar setting by its full name ("milter", "log.events", "drain"): what the daemon asks for by name. */
+struct mr_scalar {
+	enum { MR_SCALAR_TEXT, MR_SCALAR_NUMBER, MR_SCALAR_BOOL } type;
+	char *text;     /* MR_SCALAR_TEXT; NULL when unset */
+	int64_t number; /* also 0 or 1 for MR_SCALAR_BOOL; ms for times, bytes for sizes */
+};
+
+struct mr_policy {
+	atomic_int references;
+	uint64_t generation;             /* set once by whoever puts the policy in force; 1 is the first */
+	char *file;                      /* the policy file's name, for rule.ruleset */
+	unsigned char hash_key[MR_HASH_KEY_BYTES];
+
+	enum mr_mode mode;               /* master switch: observe caps every rule at observe, off at off */
+	struct mr_domainset *domains;
+	struct mr_domainset *relays;
+	struct mr_domainset *hostnames;  /* NULL: what the mail server says */
+	struct mr_prefixset *own_addresses; /* NULL: what the mail server says */
+	struct mr_patternset *helpdesk;
+	struct mr_strmap *accounts;      /* "local@domain" -> NULL; no map: NULL */
+	struct mr_strmap *aliases;       /* "local@domain" -> char * "local@domain", the address it stands for, or "" when there
+	                                  * are several; NULL: no map */
+	struct mr_login_policy login;
+
+	struct mr_access_policy access;
+	struct mr_relay_policy relay;
+	struct mr_auth_policy auth;
+	struct mr_shield_policy *shield;
+	size_t shield_count;
+	struct mr_sender_policy sender;
+	struct mr_exists_policy exists;
+	struct mr_helo_policy helo;
+	struct mr_limits_policy limits;
+
+	struct mr_exemption *exemptions;
+	size_t exemption_count;
+
+	struct mr_log_policy log;
+	struct mr_strmap *scalars;       /* full name -> struct mr_scalar * */
+};
+
+/* An empty policy with one reference, everything 0 or NULL. NULL when there is no memory. */
+struct mr_policy *mr_policy_alloc(void);
+/* One more reference; returns policy. */
+struct mr_policy *mr_policy_hold(struct mr_policy *policy);
+/* Gives one reference back; the last one frees all. Nulls the pointer. */
+void mr_policy_drop(struct mr_policy **policy);
+
+/* The mode in which a rule acts: its own, capped by the policy's. */
+enum mr_mode mr_policy_mode(const struct mr_policy *policy, const struct mr_rule_settings *rule);
+
+#endif

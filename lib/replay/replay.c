@@ -1,0 +1,135 @@
+/*
+ * Plays recorded facts through an engine of its own: one session a message, time from the facts alone. It reads no
+ * file; whoever calls it brings the lines.
+ */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "engine/session.h"
+#include "eventlog/factline.h"
+
+enum { FACT_ARENA_MAX = 64 << 20 };
+
+struct mr_replay {
+	struct mr_engine *engine;
+	struct mr_arena *arena;
+	struct mr_fact_fault fault;
+	int64_t now_ms;
+	uint64_t played, backwards;
+};
+
+int mr_replay_new(struct mr_policy *policy, mr_line_function *event, void *event_context, struct mr_replay **replay_r)
+{
+	struct mr_engine_options options = { .size = sizeof(options), .event = event, .event_context = event_context };
+	struct mr_replay *replay = mr_calloc(1, sizeof(*replay));
+	int err;
+
+	*replay_r = NULL;
+	if (replay == NULL || (replay->arena = mr_arena_new(FACT_ARENA_MAX)) == NULL) {
+		mr_free(replay);
+		mr_policy_drop(&policy);
+		return MR_ERR_NOMEM;
+	}
+	replay->now_ms = INT64_MIN;
+	err = mr_engine_new(&options, policy, 1, &replay->engine);
+	if (err != MR_OK) {
+		mr_replay_free(&replay);
+		return err;
+	}
+	*replay_r = replay;
+	return MR_OK;
+}
+
+void mr_replay_free(struct mr_replay **replay)
+{
+	if (*replay == NULL)
+		return;
+	mr_engine_free(&(*replay)->engine);
+	mr_arena_free(&(*replay)->arena);
+	mr_free(*replay);
+	*replay = NULL;
+}
+
+void mr_replay_counts(const struct mr_replay *replay, uint64_t *played_r, uint64_t *backwards_r)
+{
+	*played_r = replay->played;
+	*backwards_r = replay->backwards;
+}
+
+/* Time that goes backwards is taken as the largest seen so far. */
+static void advance(struct mr_replay *replay, int64_t time_ms)
+{
+	if (time_ms < replay->now_ms)
+		replay->backwards++;
+	else
+		replay->now_ms = time_ms;
+}
+
+static void give_headers(struct mr_session *session, const struct mr_message *m)
+{
+	for (size_t i = 0; i < m->header_from_count; i++)
+		mr_session_take_header(session, MR_STR("From"), m->header_from[i]);
+	for (size_t i = 0; i < m->header_sender_count; i++)
+		mr_session_take_header(session, MR_STR("Sender"), m->header_sender[i]);
+}
+
+/* Plays the transaction as a mail server would: no end of message when every recipient was refused. */
+static void play_transaction(struct mr_session *session, const struct mr_message *m, int64_t now)
+{
+	size_t taken = 0;
+	struct mr_reply reply;
+
+	mr_session_take_mail(session, now, m->mail_from, m->declared_size, m->login, m->queue_id, &reply);
+	if (reply.action != MR_CONTINUE)
+		return;
+	for (size_t i = 0; i < m->rcpt_count; i++) {
+		mr_session_take_rcpt(session, now, &m->rcpt[i], &reply);
+		if (reply.action == MR_CONTINUE && !mr_str_equal(m->rcpt[i].mailer, MR_STR("error")))
+			taken++;
+	}
+	if (taken == 0 && m->rcpt_count > 0)
+		return;
+	give_headers(session, m);
+	mr_session_take_end(session, now, m->queue_id, m->message_id, m->size, &reply);
+}
+
+static int play(struct mr_replay *replay, const struct mr_fact *fact)
+{
+	struct mr_session *session;
+	struct mr_reply reply;
+	int err;
+
+	err = mr_session_new(replay->engine, fact->message.headers_seen ? MR_NEEDS_HEADERS : 0, &session);
+	if (err != MR_OK)
+		return err;
+	session->fact_id = fact->id;
+	session->fact_id_is_number = fact->id_is_number;
+	mr_session_take_connection(session, replay->now_ms, &fact->connection, &reply);
+	if (fact->kind == MR_FACT_MESSAGE)
+		play_transaction(session, &fact->message, replay->now_ms);
+	mr_session_close(&session, replay->now_ms);
+	return MR_OK;
+}
+
+int mr_replay_line(struct mr_replay *replay, const char *line, size_t length, unsigned *column_r, const char **why_r)
+{
+	struct mr_str text = mr_str_trim((struct mr_str){ line, length });
+	struct mr_fact fact;
+	int err;
+
+	*column_r = 0;
+	*why_r = "";
+	if (text.n == 0)
+		return MR_OK;
+	mr_arena_reset(replay->arena);
+	err = mr_fact_read((struct mr_str){ line, length }, replay->arena, &fact, &replay->fault);
+	if (err != MR_OK) {
+		*column_r = replay->fault.column;
+		*why_r = err == MR_ERR_SYNTAX ? replay->fault.why : mr_err_text(err);
+		return err;
+	}
+	advance(replay, fact.time_ms);
+	replay->played++;
+	if (fact.kind == MR_FACT_LOGIN || fact.kind == MR_FACT_CONTROL)
+		return MR_OK;
+	return play(replay, &fact);
+}
