@@ -183,6 +183,24 @@ int mr_replay_line(struct mr_replay *replay, const char *line, size_t length, un
 void mr_replay_counts(const struct mr_replay *replay, uint64_t *played_r, uint64_t *backwards_r);
 void mr_replay_free(struct mr_replay **replay);
 
+/* ---- Control channel: how mailreeve(1) talks to mailreeved(8) ---- */
+
+/* The longest line of the channel, with its newline. */
+enum { MR_CONTROL_LINE_MAX = 65536 };
+
+/* Sends request (one JSON object without its newline) to the daemon's control socket and waits for the one line that
+ * answers; the caller frees *answer_r with free(). silence_ms: the longest wait. MR_ERR_NOTFOUND (-4): nobody listens at
+ * path; MR_ERR_IO (-6): the connection broke or was silent; both with errno. */
+int mr_control_call(const char *path, const char *request, int silence_ms, char **answer_r);
+
+/* Cuts what arrives on a socket into lines, for the daemon's side. */
+struct mr_frame;
+int mr_frame_new(struct mr_frame **frame_r);
+void mr_frame_free(struct mr_frame **frame);
+/* Takes what can be read without waiting. 1: *line_r, *n_r bytes and a NUL, borrowed until the next call; call again, more
+ * may be held. 0: no whole line yet. MR_ERR_FULL (-5): the line is too long. MR_ERR_IO (-6): the other end is gone. */
+int mr_frame_read(struct mr_frame *frame, int fd, const char **line_r, size_t *n_r);
+
 /* ---- Vocabulary, for manuals, completion and tests ---- */
 
 /* One row of a table at a time: start with i = 0 until false. kind: "rule", "reason", "event", "setting", "lint".

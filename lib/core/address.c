@@ -39,8 +39,6 @@ static bool is_parameter_list(struct mr_str s)
 			in_name = false;
 		} else if (in_name && !letter) {
 			return false;
-		} else if (c == '<' || c == '>') {
-			return false;
 		} else {
 			name_empty = false;
 		}
@@ -80,6 +78,22 @@ static bool strip_brackets(struct mr_str *path)
 	return true;
 }
 
+/* Whether s is "@a,@b": domains only, each behind its '@' (RFC 5321 4.1.2, A-d-l). */
+static bool is_route(struct mr_str s)
+{
+	char before = ',';
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if ((before == ',') != (c == '@') || (before == '@' && c == ',') ||
+		    memchr("\"\\<>()[]:; %!", c, 13) != NULL)
+			return false;
+		before = c;
+	}
+	return before != ',' && before != '@';
+}
+
 /* Takes one source route "@a,@b:" away: the final part decides where the mail goes. */
 static bool strip_route(struct mr_str *path)
 {
@@ -88,11 +102,8 @@ static bool strip_route(struct mr_str *path)
 	if (path->n == 0 || path->p[0] != '@')
 		return true;
 	colon = mr_str_find(*path, ':');
-	if (colon == path->n)
+	if (colon == path->n || !is_route(mr_str_part(*path, 0, colon)))
 		return false;
-	for (size_t i = 0; i < colon; i++)
-		if (path->p[i] == '"' || path->p[i] == '<' || path->p[i] == '[')
-			return false;
 	*path = mr_str_part(*path, colon + 1, path->n);
 	return path->n > 0 && path->p[0] != '@';
 }
@@ -243,11 +254,25 @@ static bool read_mailbox(struct mr_str text, struct mr_arena *arena, struct mr_m
 	return make_key(arena, m);
 }
 
+/* Takes blanks and tabs from both ends. CR and LF stay, and make the address one with control bytes. */
+static struct mr_str without_blanks(struct mr_str s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = mr_str_part(s, 1, s.n);
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
 void mr_address_read(struct mr_str path, struct mr_arena *arena, struct mr_mailbox *mailbox_r)
 {
-	struct mr_str text = mr_str_trim(path);
+	struct mr_str text = without_blanks(path);
 
 	*mailbox_r = (struct mr_mailbox){ .kind = MR_MAILBOX_MALFORMED };
+	if (path.p != NULL && path.n == 0) {
+		mailbox_r->kind = MR_MAILBOX_NULL; /* so Postfix writes it for mail submitted on the host itself */
+		return;
+	}
 	if (mr_str_has_control(text)) {
 		mailbox_r->kind = MR_MAILBOX_CONTROL;
 		return;

@@ -10,8 +10,6 @@
 #include "core/identity.h"
 #include "model/login.h"
 
-enum { LOGIN_MAX = 512 };
-
 void mr_subject_connect(struct mr_subject *subject_r, const struct mr_policy *policy,
 			const struct mr_connection *connection, struct mr_arena *arena, int64_t now_ms)
 {
@@ -22,7 +20,7 @@ void mr_subject_connect(struct mr_subject *subject_r, const struct mr_policy *po
 
 static void read_login(struct mr_subject *subject, struct mr_str login)
 {
-	char name[LOGIN_MAX];
+	char name[MR_LOGIN_MAX];
 	size_t n;
 	int err;
 
@@ -78,13 +76,13 @@ void mr_decision_join(struct mr_decision *whole, const struct mr_decision *part)
 /* What a finding does when nobody is exempt. */
 static enum mr_verdict action_of(const struct mr_rule_settings *settings, const struct mr_finding *finding)
 {
-	unsigned code = mr_reason_row(finding->reason)->code;
+	const struct mr_reason_row *row = mr_reason_row(finding->reason);
 
 	if (finding->answer == MR_CANNOT_TELL)
 		return settings->cannot_tell;
-	if (code >= 400 && code < 500)
+	if (row->code >= 400 && row->code < 500)
 		return MR_TEMPFAIL; /* the reason is a temporary one by nature */
-	return settings->action;
+	return row->rule == MR_RULE_LIMITS ? MR_REJECT : settings->action;
 }
 
 /* Adds one rule's finding to the decision of this stage. */
@@ -145,8 +143,11 @@ static void defer_auth(struct mr_subject *subject, struct mr_finding *finding)
 
 static void ask_auth(struct mr_subject *subject, struct mr_decision *decision)
 {
-	struct mr_finding finding = mr_auth_find(subject);
+	struct mr_finding finding;
 
+	if (is_settled(decision) || mr_policy_mode(subject->policy, &subject->policy->auth.rule) == MR_MODE_OFF)
+		return;
+	finding = mr_auth_find(subject);
 	defer_auth(subject, &finding);
 	ASK(subject, AUTH, &subject->policy->auth.rule, finding, MR_STR_ABSENT, decision);
 }
@@ -200,6 +201,12 @@ static void ask_deferred(struct mr_subject *subject, const struct mr_destination
 		judge(subject, MR_RULE_SHIELD, &entry->rule, mode, MR_FOUND(MR_REASON_SHIELD_ENVELOPE), key, decision);
 }
 
+/* Against the client, not only against the form of the address. */
+static bool is_relay_attempt(enum mr_reason reason)
+{
+	return reason == MR_REASON_RELAY_DENIED || reason == MR_REASON_RELAY_ROUTED;
+}
+
 void mr_decide_rcpt(struct mr_subject *subject, const struct mr_recipient *recipient,
 		    struct mr_destination *destination_r, bool *open_relay_r, struct mr_decision *decision_r)
 {
@@ -211,9 +218,9 @@ void mr_decide_rcpt(struct mr_subject *subject, const struct mr_recipient *recip
 	mr_relay_locate(subject, recipient, destination_r);
 	key = destination_r->mailbox.address;
 	relay = mr_relay_find(subject, destination_r);
-	*open_relay_r = relay.answer == MR_YES && recipient->mailer.p != NULL &&
-			mr_policy_mode(policy, &policy->relay.rule) != MR_MODE_OFF;
 	ASK(subject, RELAY, &policy->relay.rule, relay, key, decision_r);
+	*open_relay_r = recipient->mailer.p != NULL && is_relay_attempt(relay.reason) &&
+			(decision_r->verdict != MR_ACCEPT || decision_r->would != 0);
 	ask_deferred(subject, destination_r, key, decision_r);
 	ASK(subject, EXISTS, &policy->exists.rule, mr_exists_find_recipient(subject, destination_r), key, decision_r);
 	ASK(subject, LIMITS, &policy->limits.rule, mr_limits_find_recipients(subject), key, decision_r);

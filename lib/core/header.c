@@ -11,11 +11,11 @@
 
 /* What has been seen of the present list element. */
 struct element {
-	char *bare;      /* the text outside brackets, comments and (as kept) quotes, without white space around '@' and '.' */
-	size_t bare_n;
-	bool bare_split; /* white space stood between two words: a name, not an address */
-	struct mr_str angle; /* inside the angle brackets */
-	bool has_angle, broken;
+	char *text;      /* words outside comments, quotes as they are, no white space around '@' and '.' */
+	size_t n;
+	bool split;      /* white space or a comment stood between two words: a name, not an address */
+	bool in_angle;   /* behind '<': text is the address in brackets */
+	bool has_angle;  /* behind '>' */
 };
 
 struct list {
@@ -33,8 +33,13 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+static void take(struct list *l)
+{
+	l->element.text[l->element.n++] = l->in.p[l->at++];
+}
+
 /* Steps over a comment, which may hold comments. */
-static bool skip_comment(struct list *l)
+static void skip_comment(struct list *l)
 {
 	unsigned depth = 0;
 
@@ -47,157 +52,180 @@ static bool skip_comment(struct list *l)
 			depth++;
 		} else if (c == ')' && --depth == 0) {
 			l->at++;
-			return true;
+			return;
 		}
 	}
-	return false;
+	l->broken = true;
 }
 
-/* Copies a quoted string with its quotes. */
-static bool take_quoted(struct list *l)
+/* Copies a quoted string with its quotes; folded white space becomes blanks. */
+static void take_quoted(struct list *l)
 {
 	struct element *e = &l->element;
 
-	e->bare[e->bare_n++] = l->in.p[l->at++];
+	take(l);
 	while (l->at < l->in.n) {
-		char c = l->in.p[l->at++];
-
-		if (is_blank(c))
-			c = ' ';
-		e->bare[e->bare_n++] = c;
-		if (c == '"')
-			return true;
-		if (c == '\\' && l->at < l->in.n)
-			e->bare[e->bare_n++] = l->in.p[l->at++];
-	}
-	return false;
-}
-
-/* Takes what stands between '<' and '>'. */
-static bool take_angle(struct list *l)
-{
-	struct element *e = &l->element;
-	size_t start = ++l->at;
-	bool quoted = false;
-
-	for (; l->at < l->in.n; l->at++) {
 		char c = l->in.p[l->at];
 
-		if (c == '\\') {
-			l->at++;
-		} else if (c == '"') {
-			quoted = !quoted;
-		} else if (!quoted && c == '<') {
-			return false;
-		} else if (!quoted && c == '>') {
-			if (e->has_angle)
-				return false;
-			e->angle = mr_str_part(l->in, start, l->at++);
-			e->has_angle = true;
-			return true;
-		}
+		take(l);
+		if (is_blank(c))
+			e->text[e->n - 1] = ' ';
+		if (c == '"')
+			return;
+		if (c == '\\' && l->at < l->in.n)
+			take(l);
 	}
-	return false;
+	l->broken = true;
 }
 
-static void add_address(struct list *l, struct mr_str text)
+/* Copies an address literal with its brackets: ':' means nothing special in it. */
+static void take_literal(struct list *l)
 {
+	while (l->at < l->in.n && l->in.p[l->at] != ']')
+		take(l);
+	if (l->at < l->in.n)
+		take(l);
+	else
+		l->broken = true;
+}
+
+/* The text so far is an address, when it can be read as one. */
+static void add_address(struct list *l)
+{
+	struct element *e = &l->element;
 	struct mr_mailbox box;
 
-	mr_address_read(mr_str_trim(text), l->arena, &box);
-	if (box.kind != MR_MAILBOX_DOMAIN && box.kind != MR_MAILBOX_LITERAL && box.kind != MR_MAILBOX_LOCAL) {
-		l->broken = true;
-		return;
-	}
-	if (l->n == MR_HEADER_ADDRESSES_MAX)
+	mr_address_read((struct mr_str){ e->text, e->n }, l->arena, &box);
+	if (e->split || l->n == MR_HEADER_ADDRESSES_MAX ||
+	    (box.kind != MR_MAILBOX_DOMAIN && box.kind != MR_MAILBOX_LITERAL && box.kind != MR_MAILBOX_LOCAL))
 		l->broken = true;
 	else
 		l->boxes[l->n++] = box;
 }
 
-/* A list element ends here: its address is what is in brackets, else the bare text. */
+static void forget_text(struct element *e)
+{
+	e->n = 0;
+	e->split = false;
+}
+
+/* '<': what came before was a name. A second pair of brackets makes the field unreadable, but its address counts. */
+static void open_angle(struct list *l)
+{
+	struct element *e = &l->element;
+
+	if (e->in_angle || e->has_angle)
+		l->broken = true;
+	forget_text(e);
+	e->in_angle = true;
+}
+
+static void close_angle(struct list *l)
+{
+	struct element *e = &l->element;
+
+	if (e->in_angle)
+		add_address(l);
+	else
+		l->broken = true;
+	forget_text(e);
+	e->in_angle = false;
+	e->has_angle = true;
+}
+
+/* A list element ends here. Text behind the brackets, or brackets left open, make it unreadable. */
 static void end_element(struct list *l)
 {
 	struct element *e = &l->element;
 
-	if (e->has_angle)
-		add_address(l, e->angle);
-	else if (e->bare_n > 0 && e->bare_split)
+	if (e->in_angle || (e->has_angle && e->n > 0))
 		l->broken = true;
-	else if (e->bare_n > 0)
-		add_address(l, (struct mr_str){ e->bare, e->bare_n });
-	e->bare_n = 0;
-	e->bare_split = e->has_angle = false;
+	if (e->in_angle || e->n > 0)
+		add_address(l);
+	forget_text(e);
+	e->in_angle = e->has_angle = false;
 }
 
-/* White space joins "a @ b" and splits "a b". */
-static void take_blank(struct list *l)
+/* ':' ends the name of a group, or stands in a source route in brackets. */
+static void take_colon(struct list *l)
 {
 	struct element *e = &l->element;
-	char before = e->bare_n > 0 ? e->bare[e->bare_n - 1] : '@';
-	char after;
 
-	while (l->at < l->in.n && is_blank(l->in.p[l->at]))
-		l->at++;
-	after = l->at < l->in.n ? l->in.p[l->at] : ',';
-	if (memchr("@.", before, 2) == NULL && memchr("@.,;:<(", after, 7) == NULL)
-		e->bare_split = true;
+	if (e->in_angle) {
+		take(l);
+		return;
+	}
+	if (l->in_group || e->has_angle || mr_str_find((struct mr_str){ e->text, e->n }, '@') < e->n)
+		l->broken = true;
+	l->in_group = true;
+	l->at++;
+	forget_text(e);
 }
 
-/* One step; false when the rest cannot be read. */
-static bool step(struct list *l)
+/* White space and comments join "a @ b" and split "a b". */
+static void take_gap(struct list *l)
+{
+	struct element *e = &l->element;
+	char before = e->n > 0 ? e->text[e->n - 1] : '@';
+	char after;
+
+	while (l->at < l->in.n && (is_blank(l->in.p[l->at]) || l->in.p[l->at] == '(')) {
+		if (l->in.p[l->at] == '(')
+			skip_comment(l);
+		else
+			l->at++;
+	}
+	after = l->at < l->in.n ? l->in.p[l->at] : ',';
+	if (memchr("@.,:", before, 4) == NULL && memchr("@.,;:<>", after, 7) == NULL)
+		e->split = true;
+}
+
+static void step(struct list *l)
 {
 	struct element *e = &l->element;
 	char c = l->in.p[l->at];
 
-	if (c == '(')
-		return skip_comment(l);
-	if (c == '"')
-		return take_quoted(l);
-	if (c == '<')
-		return take_angle(l);
-	if (is_blank(c)) {
-		take_blank(l);
-		return true;
-	}
-	l->at++;
-	if (c == ',') {
+	if (is_blank(c) || c == '(') {
+		take_gap(l);
+	} else if (c == '"') {
+		take_quoted(l);
+	} else if (c == '[') {
+		take_literal(l);
+	} else if (c == ':') {
+		take_colon(l);
+	} else if (c == '<') {
+		open_angle(l);
+		l->at++;
+	} else if (c == '>') {
+		close_angle(l);
+		l->at++;
+	} else if (c == ',' && e->in_angle && e->n > 0 && e->text[0] == '@') {
+		take(l); /* in a source route */
+	} else if (c == ',' || c == ';') {
 		end_element(l);
-	} else if (c == ';' && l->in_group) {
-		end_element(l);
-		l->in_group = false;
-	} else if (c == ':' && !l->in_group && !e->has_angle) {
-		l->in_group = true; /* what came before was the group's name */
-		e->bare_n = 0;
-		e->bare_split = false;
-	} else if (c == '>' || c == ')' || c == ';' || c == ':') {
-		return false;
+		if (c == ';' && !l->in_group)
+			l->broken = true;
+		if (c == ';')
+			l->in_group = false;
+		l->at++;
 	} else {
-		if (e->has_angle)
-			l->broken = true; /* text behind the brackets */
-		e->bare[e->bare_n++] = c;
+		if (c == ')')
+			l->broken = true;
+		take(l);
 	}
-	return true;
 }
 
 int mr_header_addresses(struct mr_str value, struct mr_arena *arena, struct mr_mailbox *boxes_r, size_t *n_r)
 {
 	struct list l = { .in = value, .arena = arena, .boxes = boxes_r };
-	size_t nul;
 
 	*n_r = 0;
-	l.element.bare = mr_arena_alloc(arena, value.n + 1);
-	if (l.element.bare == NULL)
+	l.element.text = mr_arena_alloc(arena, value.n + 1);
+	if (value.p == NULL || l.element.text == NULL)
 		return MR_ERR_SYNTAX;
-	nul = mr_str_find(value, '\0');
-	if (nul < value.n)
-		l.broken = true;
-	while (l.at < l.in.n) {
-		if (!step(&l)) {
-			l.broken = true;
-			break;
-		}
-	}
+	l.broken = mr_str_find(value, '\0') < value.n;
+	while (l.at < l.in.n)
+		step(&l);
 	end_element(&l);
 	*n_r = l.n;
 	return l.broken ? MR_ERR_SYNTAX : MR_OK;

@@ -86,6 +86,8 @@ struct mr_str mr_identity_key(const struct mr_subject *subject, const struct mr_
 	    (mr_domainset_has(subject->policy->domains, mailbox->domain) ||
 	     !mr_identity_own_name(subject, mailbox->domain)))
 		return key;
+	if (mailbox->kind == MR_MAILBOX_LITERAL && !mr_identity_own_address(subject, &mailbox->literal))
+		return key;
 	domain = first_domain(subject->policy);
 	local_n = mailbox->kind == MR_MAILBOX_LOCAL ? key.n : mr_str_find_last(key, '@');
 	qualified = domain.p == NULL ? NULL : mr_arena_alloc(subject->arena, local_n + domain.n + 2);

@@ -63,6 +63,8 @@ void mr_relay_locate(const struct mr_subject *subject, const struct mr_recipient
 	mr_address_read(recipient->path, subject->arena, &d->mailbox);
 	d->routed = d->mailbox.routed;
 	d->place = place_of(subject, &d->mailbox);
+	if (d->routed && d->place == MR_PLACE_OURS && !subject->policy->relay.routing_characters)
+		d->place = MR_PLACE_UNCLEAR; /* "a%elsewhere@ours" may leave again: only the mail server knows */
 	if (d->place != MR_PLACE_CONTROL && recipient->addr.p != NULL && recipient->addr.n > 0 &&
 	    recipient->mailer.p != NULL)
 		locate_by_view(subject, recipient, d);

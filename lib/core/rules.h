@@ -29,7 +29,6 @@ struct mr_subject {
 	uint64_t rcpt_accepted;
 	mr_rule_mask deferred;       /* rules that wait for the recipients, with their findings: */
 	enum mr_reason auth_deferred;
-	enum mr_mode shield_deferred; /* in which mode the shield would refuse */
 	struct mr_trail trail;
 	struct mr_str exemption_used; /* the first that let something pass; absent: none */
 	enum mr_rule exemption_rule;

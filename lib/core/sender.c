@@ -23,16 +23,14 @@ static bool is_own(const struct mr_subject *subject, const struct mr_mailbox *bo
 static enum mr_answer owns_as_alias(const struct mr_subject *subject, struct mr_str key)
 {
 	const char *target = mr_strmap_get(subject->policy->aliases, key);
-	size_t at;
+	struct mr_mailbox box;
 
 	if (target == NULL)
 		return MR_NO;
 	if (target[0] == '\0')
 		return MR_CANNOT_TELL;
-	if (mr_str_equal_nocase(mr_str_of(target), subject->login))
-		return MR_YES;
-	at = mr_str_find_last(mr_str_of(target), '@');
-	return mr_str_equal_nocase(mr_str_part(mr_str_of(target), 0, at), subject->login) ? MR_YES : MR_NO;
+	mr_address_read(mr_str_of(target), subject->arena, &box);
+	return is_own(subject, &box, mr_str_of(target)) ? MR_YES : MR_NO;
 }
 
 /* May the login use the address with this key? */
@@ -40,6 +38,7 @@ static enum mr_answer may_use_key(const struct mr_subject *subject, const struct
 {
 	const struct mr_sender_policy *sender = &subject->policy->sender;
 	const struct mr_patternset *listed = mr_strmap_get(sender->logins, subject->login);
+	enum mr_answer by_alias;
 
 	if (key.p == NULL)
 		return MR_CANNOT_TELL;
@@ -47,8 +46,9 @@ static enum mr_answer may_use_key(const struct mr_subject *subject, const struct
 		return MR_YES;
 	if (mr_patternset_has(listed, key))
 		return MR_YES;
-	if (sender->aliases && owns_as_alias(subject, key) != MR_NO)
-		return owns_as_alias(subject, key);
+	by_alias = sender->aliases ? owns_as_alias(subject, key) : MR_NO;
+	if (by_alias != MR_NO)
+		return by_alias;
 	return listed == NULL && !sender->own ? MR_CANNOT_TELL : MR_NO;
 }
 

@@ -17,19 +17,33 @@ static bool is_local_or_relayed(const struct mr_subject *subject, const struct m
 	       (box->kind == MR_MAILBOX_DOMAIN && mr_domainset_has(subject->policy->relays, box->domain));
 }
 
+/* The domain of box; of a bare name or our own literal the one that the mail server appends. */
+static struct mr_str domain_of(const struct mr_subject *subject, const struct mr_mailbox *box)
+{
+	struct mr_str key;
+
+	if (box->kind == MR_MAILBOX_DOMAIN)
+		return box->domain;
+	key = mr_identity_key(subject, box, false);
+	return mr_str_part(key, mr_str_find_last(key, '@') + 1, key.n);
+}
+
 static enum closeness closeness_of(const struct mr_subject *subject, const struct mr_shield_policy *entry,
 				   const struct mr_mailbox *box)
 {
-	if (box->kind == MR_MAILBOX_DOMAIN && mr_domainset_has_exact(entry->domains, box->domain))
+	struct mr_str domain = domain_of(subject, box);
+
+	if (mr_domainset_has_exact(entry->domains, domain))
 		return NAMED_EXACTLY;
-	if (box->kind == MR_MAILBOX_DOMAIN && mr_domainset_has(entry->domains, box->domain))
+	if (mr_domainset_has(entry->domains, domain))
 		return NAMED_BY_SUFFIX;
 	if (entry->local_domains && is_local_or_relayed(subject, box))
 		return NAMED_AS_LOCAL;
 	return entry->any_domain ? NAMED_BY_STAR : NOT_NAMED;
 }
 
-/* The address that an alias stands for, when the entry wants aliases honoured and there is just one. */
+/* The address that an alias stands for, when the entry wants aliases honoured and there is just one, and one of ours:
+ * an alias that leads elsewhere would be a way around the shield. */
 static const struct mr_mailbox *honour_alias(const struct mr_subject *subject, const struct mr_shield_policy *entry,
 					     const struct mr_mailbox *box, struct mr_mailbox *room)
 {
@@ -41,7 +55,7 @@ static const struct mr_mailbox *honour_alias(const struct mr_subject *subject, c
 	if (target == NULL || target[0] == '\0')
 		return box;
 	mr_address_read(mr_str_of(target), subject->arena, room);
-	return room->kind == MR_MAILBOX_DOMAIN ? room : box;
+	return is_local_or_relayed(subject, room) ? room : box;
 }
 
 static bool lets_pass(const struct mr_subject *subject, const struct mr_shield_policy *entry)
@@ -126,20 +140,30 @@ struct mr_finding mr_shield_find_header(const struct mr_subject *subject, const 
 					enum mr_mode *mode_r, const struct mr_shield_policy **entry_r)
 {
 	struct mr_mailbox boxes[MR_HEADER_ADDRESSES_MAX];
+	const struct mr_shield_policy *entry, *unclear_entry;
+	enum mr_mode mode, unclear_mode;
 	bool unclear = !message->headers_seen;
 
-	if (!strictest(subject, true, mode_r, entry_r))
+	*mode_r = MR_MODE_OFF;
+	*entry_r = NULL;
+	if (!strictest(subject, true, &unclear_mode, &unclear_entry))
 		return MR_FOUND_NOTHING;
 	for (size_t i = 0; i < message->header_from_count; i++) {
 		size_t n;
 
 		if (mr_header_addresses(message->header_from[i], subject->arena, boxes, &n) != 0)
 			unclear = true;
-		for (size_t k = 0; k < n; k++)
-			if (refuses(subject, &boxes[k], true, mode_r, entry_r))
-				return MR_FOUND(MR_REASON_SHIELD_HEADER);
+		for (size_t k = 0; k < n; k++) {
+			if (!refuses(subject, &boxes[k], true, &mode, &entry) || mode <= *mode_r)
+				continue;
+			*mode_r = mode;
+			*entry_r = entry;
+		}
 	}
-	if (unclear && strictest(subject, true, mode_r, entry_r))
+	if (unclear && unclear_mode > *mode_r) {
+		*mode_r = unclear_mode;
+		*entry_r = unclear_entry;
 		return MR_FOUND_UNCLEAR(MR_REASON_SHIELD_CANNOT_TELL);
-	return MR_FOUND_NOTHING;
+	}
+	return *mode_r != MR_MODE_OFF ? MR_FOUND(MR_REASON_SHIELD_HEADER) : MR_FOUND_NOTHING;
 }

@@ -163,12 +163,8 @@ void mr_lines_open_relay(struct mr_session *s, int64_t now_ms, const struct mr_r
 	event.stage = MR_STAGE_RCPT;
 	event.recipient = recipient->path;
 	event.decision.reason = MR_REASON_RELAY_OPEN;
-	event.message = decision->verdict == MR_ACCEPT
-				? MR_STR("your mail server is an open relay: it took a recipient that the policy calls "
-					 "relay, and the rule only observes; set its relay restrictions "
-					 "(smtpd_relay_restrictions in Postfix, access and relay-domains in Sendmail)")
-				: MR_STR("your mail server is an open relay: it took a recipient that the policy calls "
-					 "relay, and only Mailreeve refused it; set its relay restrictions "
-					 "(smtpd_relay_restrictions in Postfix, access and relay-domains in Sendmail)");
+	event.message = MR_STR("the mail server took a recipient that the policy calls relay: close its relay restrictions "
+			       "(smtpd_relay_restrictions in Postfix, relay-domains and access in Sendmail), or, if the "
+			       "client may relay, add its network to relay.networks");
 	mr_engine_emit(s->engine, &event, s->policy);
 }

@@ -12,6 +12,9 @@
 #include "engine/eventid.h"
 #include "engine/lines.h"
 
+/* Stands for an address or a field that found no room: nobody can read it. */
+static const struct mr_str not_kept = { "<not kept>", 10 };
+
 int mr_session_new(struct mr_engine *engine, unsigned granted, struct mr_session **session_r)
 {
 	struct mr_session *s = mr_calloc(1, sizeof(*s));
@@ -51,10 +54,11 @@ static void reply_nothing(struct mr_reply *reply_r)
 }
 
 /* Writes "text (id)": generic words and an id to ask about, never a limit, a rule or an echo. */
-static void reply_text(struct mr_reply *reply, const char *text, const char *id)
+static void reply_text(struct mr_reply *reply, const char *before, const char *text, const char *id)
 {
 	struct mr_buffer b = mr_buffer_over(reply->text, sizeof(reply->text) - 1);
 
+	mr_buffer_text(&b, before);
 	mr_buffer_text(&b, text);
 	if (id[0] != '\0') {
 		mr_buffer_text(&b, " (");
@@ -64,7 +68,7 @@ static void reply_text(struct mr_reply *reply, const char *text, const char *id)
 	reply->text[b.n] = '\0';
 }
 
-/* A temporary answer for a reason that is permanent by nature comes from its setting for "cannot tell". */
+/* A temporary answer to a reason that is permanent by nature (action or cannot_tell = "tempfail") has words of its own. */
 static const struct mr_reason_row *answer_row(const struct mr_decision *decision)
 {
 	const struct mr_reason_row *row = mr_reason_row(decision->reason);
@@ -84,14 +88,20 @@ static void reply_with(struct mr_reply *reply_r, const struct mr_decision *decis
 	reply_r->action = decision->verdict == MR_REJECT ? MR_ANSWER_REJECT : MR_ANSWER_TEMPFAIL;
 	reply_r->code = row->code;
 	reply_r->enhanced = row->enhanced;
-	reply_text(reply_r, row->client, id);
+	if (decision->verdict == MR_REJECT && row->code < 500) {
+		/* A refusal for good whose reason is a temporary one (mail submitted on the host itself must not wait
+		 * for ever), or has no answer of its own: a mail server drops a 4xx that comes with a refusal. */
+		reply_r->code = 554;
+		reply_r->enhanced = row->code > 0 ? "5.5.3" : "5.5.0";
+	}
+	reply_text(reply_r, "", row->client, id);
 }
 
 static void reply_hold(struct mr_reply *reply_r, const struct mr_decision *decision, const char *id)
 {
 	reply_nothing(reply_r);
 	reply_r->action = MR_ANSWER_HOLD;
-	reply_text(reply_r, mr_reason_row(decision->reason)->id, id);
+	reply_text(reply_r, "Mailreeve ", mr_reason_row(decision->reason)->id, id);
 }
 
 static void reply_internal(struct mr_reply *reply_r)
@@ -116,18 +126,24 @@ static void new_id(struct mr_session *s, int64_t now_ms, char id_r[MR_EVENT_ID_M
 	mr_eventid_make(s->engine->id_seed, now_ms, atomic_fetch_add(&s->engine->ids, 1) + 1, id_r);
 }
 
+static void decide_connection(struct mr_session *s, int64_t now_ms)
+{
+	mr_subject_connect(&s->subject, s->policy, &s->connection, s->arena, now_ms);
+	mr_decide_connect(&s->subject, &s->connect_decision);
+	s->refused_at_connect = s->connect_decision.verdict > MR_HOLD;
+}
+
 void mr_session_take_connection(struct mr_session *s, int64_t now_ms, const struct mr_connection *connection,
 				struct mr_reply *reply_r)
 {
+	mr_session_abort(s, now_ms);
 	s->connection = *connection;
 	s->connection.client_name = keep(s->client_name, sizeof(s->client_name), connection->client_name);
 	s->connection.listener = keep(s->listener, sizeof(s->listener), connection->listener);
 	s->connection.server_name = keep(s->server_name, sizeof(s->server_name), connection->server_name);
 	s->connection.country = keep(s->country, sizeof(s->country), connection->country);
 	mr_session_take_helo(s, connection->helo, connection->tls_version, connection->tls_cipher);
-	mr_subject_connect(&s->subject, s->policy, &s->connection, s->arena, now_ms);
-	mr_decide_connect(&s->subject, &s->connect_decision);
-	s->refused_at_connect = s->connect_decision.verdict > MR_HOLD;
+	decide_connection(s, now_ms);
 	if (s->refused_at_connect) {
 		new_id(s, now_ms, s->connection_id);
 		mr_lines_connect_refused(s, now_ms);
@@ -144,21 +160,21 @@ void mr_session_take_helo(struct mr_session *s, struct mr_str helo, struct mr_st
 
 /* ---- Transaction ---- */
 
-/* A message begins under the newest policy; the one before may have ended under an older. */
-static void renew_policy(struct mr_session *s)
+/* A message begins under the newest policy; the one before may have ended under an older. What was decided at CONNECT
+ * is then decided again. */
+static void renew_policy(struct mr_session *s, int64_t now_ms)
 {
 	if (s->policy->generation == mr_engine_generation(s->engine))
 		return;
 	mr_policy_drop(&s->policy);
 	s->policy = mr_engine_hold_policy(s->engine);
+	decide_connection(s, now_ms);
 }
 
 static void begin_transaction(struct mr_session *s, int64_t now_ms)
 {
-	struct mr_decision connect = s->connect_decision;
-
-	renew_policy(s);
 	mr_arena_reset(s->arena);
+	renew_policy(s, now_ms);
 	mr_subject_connect(&s->subject, s->policy, &s->connection, s->arena, now_ms);
 	s->open = true;
 	s->message = (struct mr_message){ .headers_seen = (s->granted & MR_NEEDS_HEADERS) != 0, .declared_size = -1,
@@ -168,9 +184,7 @@ static void begin_transaction(struct mr_session *s, int64_t now_ms)
 	s->rcpt_room = 0;
 	s->counted_size = 0;
 	s->began_ms = now_ms;
-	s->decision = (struct mr_decision){ .verdict = MR_ACCEPT, .would = connect.would,
-					    .would_reason = connect.would_reason,
-					    .cannot_tell = connect.cannot_tell };
+	s->decision = s->connect_decision;
 	s->refusal = (struct mr_decision){ .verdict = MR_ACCEPT };
 	s->summary = (struct mr_rcpt_summary){ .count = 0 };
 	s->to_ours = s->to_others = s->alerted = false;
@@ -188,7 +202,7 @@ static void end_transaction(struct mr_session *s, int64_t now_ms, enum mr_stage 
 void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str path, int64_t declared_size,
 			  struct mr_str login, struct mr_str queue_id, struct mr_reply *reply_r)
 {
-	struct mr_decision decision;
+	struct mr_decision decision = { .verdict = MR_ACCEPT };
 
 	mr_session_abort(s, now_ms);
 	begin_transaction(s, now_ms);
@@ -199,9 +213,7 @@ void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str pa
 	mr_subject_mail(&s->subject, now_ms, s->message.login, s->message.mail_from, declared_size);
 	if (login.n > 0 && s->message.login.p == NULL)
 		s->subject.login_unreadable = true;
-	if (s->refused_at_connect)
-		decision = s->connect_decision;
-	else
+	if (!s->refused_at_connect)
 		mr_decide_mail(&s->subject, &decision);
 	mr_decision_join(&s->decision, &decision);
 	reply_with(reply_r, &s->decision, s->transaction);
@@ -209,26 +221,41 @@ void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str pa
 		end_transaction(s, now_ms, MR_STAGE_MAIL, false);
 }
 
-/* Keeps the recipient for the fact and the lines; what does not fit is counted only. */
-static struct mr_recipient keep_recipient(struct mr_session *s, const struct mr_recipient *recipient)
+/* Copies what was told; false when there was no room for it. */
+static bool copy_recipient(struct mr_session *s, const struct mr_recipient *recipient, struct mr_recipient *kept_r)
 {
-	struct mr_recipient kept = { mr_arena_copy(s->arena, recipient->path), mr_arena_copy(s->arena, recipient->addr),
-				     mr_arena_copy(s->arena, recipient->host),
-				     mr_arena_copy(s->arena, recipient->mailer) };
+	bool whole;
+
+	kept_r->path = mr_arena_copy(s->arena, recipient->path);
+	kept_r->addr = mr_arena_copy(s->arena, recipient->addr);
+	kept_r->host = mr_arena_copy(s->arena, recipient->host);
+	kept_r->mailer = mr_arena_copy(s->arena, recipient->mailer);
+	whole = kept_r->path.p != NULL && (kept_r->addr.p != NULL || recipient->addr.p == NULL) &&
+		(kept_r->mailer.p != NULL || recipient->mailer.p == NULL);
+	if (!whole)
+		kept_r->path = not_kept;
+	return whole;
+}
+
+/* Keeps the recipient for the fact and the lines; what does not fit into the list is counted only. False when it could
+ * not even be copied: then it cannot be judged. */
+static bool keep_recipient(struct mr_session *s, const struct mr_recipient *recipient, struct mr_recipient *kept_r)
+{
+	bool whole = copy_recipient(s, recipient, kept_r);
 
 	if (s->message.rcpt_count == s->rcpt_room) {
 		size_t room = s->rcpt_room == 0 ? 4 : s->rcpt_room * 2;
 		struct mr_recipient *more = mr_arena_alloc(s->arena, room * sizeof(*more));
 
 		if (more == NULL)
-			return kept;
+			return whole;
 		if (s->rcpt != NULL)
 			memcpy(more, s->rcpt, s->message.rcpt_count * sizeof(*more));
 		s->rcpt = more;
 		s->rcpt_room = room;
 	}
-	s->rcpt[s->message.rcpt_count++] = kept;
-	return kept;
+	s->rcpt[s->message.rcpt_count++] = *kept_r;
+	return whole;
 }
 
 static void count_accepted(struct mr_session *s, const struct mr_recipient *recipient,
@@ -282,9 +309,26 @@ static void note_refused_by_mta(struct mr_session *s, int64_t now_ms, const stru
  * refusal waits for the end of the message and is for all of it. */
 static void refuse_at_end(struct mr_session *s, const struct mr_decision *decision)
 {
+	struct mr_decision part = *decision;
+
+	if (part.reason == MR_REASON_LIMITS_RECIPIENTS)
+		part.verdict = MR_REJECT;
+	mr_decision_join(&s->refusal, &part);
+}
+
+static void refuse_recipient(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
+			     const struct mr_decision *decision, struct mr_reply *reply_r)
+{
+	char id[MR_EVENT_ID_MAX];
+
+	count_refused(s, recipient->path);
+	say_refused(s, now_ms, recipient, decision, id);
+	if (s->connection.local) {
+		refuse_at_end(s, decision);
+		return;
+	}
 	mr_decision_join(&s->refusal, decision);
-	if (decision->reason == MR_REASON_LIMITS_RECIPIENTS)
-		s->refusal.verdict = MR_REJECT;
+	reply_with(reply_r, decision, id);
 }
 
 static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
@@ -292,7 +336,6 @@ static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct m
 {
 	struct mr_destination destination;
 	struct mr_decision decision;
-	char id[MR_EVENT_ID_MAX];
 	bool open_relay;
 
 	mr_decide_rcpt(&s->subject, recipient, &destination, &open_relay, &decision);
@@ -305,19 +348,13 @@ static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct m
 		count_accepted(s, recipient, &destination);
 		return;
 	}
-	count_refused(s, recipient->path);
-	say_refused(s, now_ms, recipient, &decision, id);
-	if (s->connection.local) {
-		refuse_at_end(s, &decision);
-		return;
-	}
-	mr_decision_join(&s->refusal, &decision);
-	reply_with(reply_r, &decision, id);
+	refuse_recipient(s, now_ms, recipient, &decision, reply_r);
 }
 
 void mr_session_take_rcpt(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
 			  struct mr_reply *reply_r)
 {
+	struct mr_decision no_room = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_INTERNAL };
 	struct mr_recipient kept;
 
 	reply_nothing(reply_r);
@@ -327,15 +364,25 @@ void mr_session_take_rcpt(struct mr_session *s, int64_t now_ms, const struct mr_
 	}
 	s->summary.count++;
 	s->subject.now_ms = now_ms;
-	kept = keep_recipient(s, recipient);
-	if (kept.path.p == NULL) {
-		reply_internal(reply_r); /* no room to read it */
-		return;
-	}
-	if (mr_str_equal(kept.mailer, MR_STR("error")))
+	if (!keep_recipient(s, recipient, &kept))
+		refuse_recipient(s, now_ms, &kept, &no_room, reply_r);
+	else if (mr_str_equal(kept.mailer, MR_STR("error")))
 		note_refused_by_mta(s, now_ms, &kept);
 	else
 		judge_recipient(s, now_ms, &kept, reply_r);
+}
+
+/* Keeps one field. One that finds no room leaves something that nobody can read in its place: it is not as if it had
+ * not been there. */
+static void keep_field(struct mr_session *s, struct mr_str *fields, size_t *count, struct mr_str value)
+{
+	struct mr_str kept = MR_STR_ABSENT;
+
+	if (*count > MR_SESSION_HEADERS_MAX)
+		return;
+	if (*count < MR_SESSION_HEADERS_MAX)
+		kept = mr_arena_copy(s->arena, value);
+	fields[(*count)++] = kept.p != NULL ? kept : not_kept;
 }
 
 void mr_session_take_header(struct mr_session *s, struct mr_str name, struct mr_str value)
@@ -345,10 +392,11 @@ void mr_session_take_header(struct mr_session *s, struct mr_str name, struct mr_
 	if (!s->open)
 		return;
 	s->counted_size += name.n + value.n + 4;
-	if (mr_str_equal_nocase(name, MR_STR("From")) && m->header_from_count < MR_SESSION_HEADERS_MAX)
-		s->header_from[m->header_from_count++] = mr_arena_copy(s->arena, value);
-	else if (mr_str_equal_nocase(name, MR_STR("Sender")) && m->header_sender_count < MR_SESSION_HEADERS_MAX)
-		s->header_sender[m->header_sender_count++] = mr_arena_copy(s->arena, value);
+	name = mr_str_trim(name); /* "From : x" is a From field too (RFC 5322 4.5) */
+	if (mr_str_equal_nocase(name, MR_STR("From")))
+		keep_field(s, s->header_from, &m->header_from_count, value);
+	else if (mr_str_equal_nocase(name, MR_STR("Sender")))
+		keep_field(s, s->header_sender, &m->header_sender_count, value);
 	else if (mr_str_equal_nocase(name, MR_STR("Message-ID")) && m->message_id.p == NULL)
 		m->message_id = mr_arena_copy(s->arena, mr_str_trim(value));
 }
@@ -366,7 +414,8 @@ static int64_t size_of(const struct mr_session *s, int64_t told)
 	return s->granted & MR_NEEDS_BODY ? (int64_t)s->counted_size : -1;
 }
 
-/* When every recipient was refused, that is the verdict on the message. */
+/* When every recipient was refused, that is the verdict on the message. Refusals of single recipients that came after
+ * others were accepted are not; but in mail submitted on the host itself one refusal is for all. */
 static void settle_recipients(struct mr_session *s)
 {
 	struct mr_decision by_mta = { .verdict = MR_REJECT, .reason = MR_REASON_MTA_REFUSED };
@@ -376,13 +425,15 @@ static void settle_recipients(struct mr_session *s)
 		mr_decision_join(&s->decision, &s->refusal);
 	else if (s->summary.accepted == 0 && s->summary.rejected_by_mta > 0)
 		mr_decision_join(&s->decision, &by_mta);
+	if (s->decision.would == 0)
+		s->decision.would_reason = s->refusal.would_reason;
 	s->decision.would |= s->refusal.would;
 }
 
 void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str queue_id, struct mr_str message_id,
 			 int64_t size, struct mr_reply *reply_r)
 {
-	struct mr_decision decision;
+	struct mr_decision decision, unseen = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_INTERNAL };
 
 	reply_nothing(reply_r);
 	if (!s->open) {
@@ -398,6 +449,8 @@ void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str que
 	mr_decide_end(&s->subject, &s->message, s->message.size, &decision);
 	settle_recipients(s);
 	mr_decision_join(&s->decision, &decision);
+	if (s->summary.count == 0)
+		mr_decision_join(&s->decision, &unseen); /* where it goes was never shown */
 	if (s->decision.verdict == MR_HOLD)
 		reply_hold(reply_r, &s->decision, s->transaction);
 	else

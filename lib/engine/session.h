@@ -31,7 +31,7 @@ struct mr_session {
 	struct mr_message message;
 	struct mr_recipient *rcpt;     /* the recipients, for the fact */
 	size_t rcpt_room;
-	struct mr_str header_from[MR_SESSION_HEADERS_MAX], header_sender[MR_SESSION_HEADERS_MAX];
+	struct mr_str header_from[MR_SESSION_HEADERS_MAX + 1], header_sender[MR_SESSION_HEADERS_MAX + 1];
 	uint64_t counted_size;
 	int64_t began_ms;
 	struct mr_decision decision;   /* of the whole message so far */

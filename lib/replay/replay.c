@@ -72,7 +72,7 @@ static void give_headers(struct mr_session *session, const struct mr_message *m)
 		mr_session_take_header(session, MR_STR("Sender"), m->header_sender[i]);
 }
 
-/* Plays the transaction as a mail server would: no end of message when every recipient was refused. */
+/* Plays the transaction as a mail server would: no end of message without a recipient that was taken. */
 static void play_transaction(struct mr_session *session, const struct mr_message *m, int64_t now)
 {
 	size_t taken = 0;
@@ -86,7 +86,7 @@ static void play_transaction(struct mr_session *session, const struct mr_message
 		if (reply.action == MR_CONTINUE && !mr_str_equal(m->rcpt[i].mailer, MR_STR("error")))
 			taken++;
 	}
-	if (taken == 0 && m->rcpt_count > 0)
+	if (taken == 0)
 		return;
 	give_headers(session, m);
 	mr_session_take_end(session, now, m->queue_id, m->message_id, m->size, &reply);

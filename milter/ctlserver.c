@@ -1,0 +1,197 @@
+/*
+ * Serves mailreeve(1): one line of JSON in, one line out. Commands are few and short, so they run one at a time.
+ */
+#include "ctlserver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "say.h"
+
+enum { IDLE_MS = 5000 };
+
+struct client {
+	int fd; /* -1: free */
+	struct mr_frame *frame;
+	int64_t deadline_ms;
+};
+
+struct mr_ctlserver {
+	int fd;
+	char *path;
+	struct mr_socket_id id;
+	mr_ctl_command *command;
+	void *context;
+	struct client clients[MR_CTL_CLIENTS];
+};
+
+static int bind_private(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	mode_t old;
+	int fd, err;
+
+	memcpy(address.sun_path, name, strlen(name) + 1);
+	(void)unlink(name);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	old = umask(0177);
+	err = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, MR_CTL_CLIENTS) == 0 ? 0 : -1;
+	(void)umask(old);
+	if (err == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int open_socket(struct mr_ctlserver *server)
+{
+	char name[108];
+
+	if (mr_listener_probe(server->path) != 0 || mr_listener_private_name(server->path, "c", name) != 0)
+		return -1;
+	server->fd = bind_private(name);
+	if (server->fd < 0) {
+		mr_say(MR_SAY_ERROR, "the control socket %s cannot be opened: %s; does mailreeved's user own the folder?",
+		       server->path, strerror(errno));
+		return -1;
+	}
+	return mr_listener_publish(name, server->path, 0600, "", &server->id);
+}
+
+int mr_ctlserver_open(const char *path, mr_ctl_command *command, void *context, struct mr_ctlserver **server_r)
+{
+	struct mr_ctlserver *server = calloc(1, sizeof(*server));
+
+	if (server == NULL || (server->path = strdup(path)) == NULL) {
+		free(server);
+		return -1;
+	}
+	server->command = command;
+	server->context = context;
+	server->fd = -1;
+	for (size_t i = 0; i < MR_CTL_CLIENTS; i++)
+		server->clients[i].fd = -1;
+	if (open_socket(server) == 0) {
+		*server_r = server;
+		return 0;
+	}
+	if (server->fd >= 0)
+		close(server->fd);
+	free(server->path);
+	free(server);
+	return -1;
+}
+
+void mr_ctlserver_remove(const struct mr_ctlserver *server)
+{
+	mr_listener_remove(server->path, &server->id);
+}
+
+void mr_ctlserver_polls(const struct mr_ctlserver *server, struct pollfd polls_r[MR_CTL_POLLS])
+{
+	polls_r[0] = (struct pollfd){ .fd = server->fd, .events = POLLIN };
+	for (size_t i = 0; i < MR_CTL_CLIENTS; i++)
+		polls_r[i + 1] = (struct pollfd){ .fd = server->clients[i].fd, .events = POLLIN };
+}
+
+static void drop(struct client *client)
+{
+	close(client->fd);
+	client->fd = -1;
+	mr_frame_free(&client->frame);
+}
+
+/* The answer fits the socket's memory; a client that does not read loses it. */
+static void answer(int fd, const char *text)
+{
+	struct iovec parts[2] = { { .iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text) },
+				  { .iov_base = (char[]){ '\n' }, .iov_len = 1 } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	(void)!sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static bool is_trusted(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static struct client *free_client(struct mr_ctlserver *server)
+{
+	for (size_t i = 0; i < MR_CTL_CLIENTS; i++)
+		if (server->clients[i].fd < 0)
+			return &server->clients[i];
+	return NULL;
+}
+
+static void welcome(struct mr_ctlserver *server, int64_t now_ms)
+{
+	struct client *client = free_client(server);
+	int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (!is_trusted(fd))
+		answer(fd, "{\"error\":\"only root and the daemon's own user may do this\"}");
+	else if (client == NULL)
+		answer(fd, "{\"error\":\"too many clients at once; try again\"}");
+	else if (mr_frame_new(&client->frame) == 0) {
+		client->fd = fd;
+		client->deadline_ms = now_ms + IDLE_MS;
+		return;
+	}
+	close(fd);
+}
+
+static void obey(struct mr_ctlserver *server, int fd, const char *line, size_t n)
+{
+	json_t *request = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
+	const char *command = json_string_value(json_object_get(request, "command"));
+	char *text = command != NULL ? server->command(server->context, command) : NULL;
+
+	answer(fd, text != NULL ? text : "{\"error\":\"there is no such command\"}");
+	free(text);
+	json_decref(request);
+}
+
+static void serve_client(struct mr_ctlserver *server, struct client *client, int64_t now_ms)
+{
+	const char *line;
+	size_t n;
+	int got;
+
+	while ((got = mr_frame_read(client->frame, client->fd, &line, &n)) == 1) {
+		obey(server, client->fd, line, n);
+		client->deadline_ms = now_ms + IDLE_MS;
+	}
+	if (got < 0)
+		drop(client);
+}
+
+void mr_ctlserver_serve(struct mr_ctlserver *server, const struct pollfd polls[MR_CTL_POLLS], int64_t now_ms)
+{
+	for (size_t i = 0; i < MR_CTL_CLIENTS; i++) {
+		struct client *client = &server->clients[i];
+
+		if (client->fd < 0 || client->fd != polls[i + 1].fd)
+			continue;
+		if (polls[i + 1].revents != 0)
+			serve_client(server, client, now_ms);
+		else if (now_ms >= client->deadline_ms)
+			drop(client);
+	}
+	if (polls[0].revents != 0)
+		welcome(server, now_ms);
+}

@@ -1,0 +1,12 @@
+/* Folders, the user that mailreeved runs as, and how many files it may open. Before threads exist. */
+#ifndef MR_MILTER_PRIVILEGES_H
+#define MR_MILTER_PRIVILEGES_H
+
+#include "settings.h"
+
+/* Started as root: makes the folders and becomes the policy's user for good. Otherwise does nothing. 0 or -1, said. */
+int mr_privileges_drop(const struct mr_settings *settings);
+/* Raises the number of files to what is allowed; says so when that is less than max_sessions needs. */
+void mr_privileges_files(int64_t max_sessions);
+
+#endif

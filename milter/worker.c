@@ -1,0 +1,358 @@
+/*
+ * The worker: builds the engine from the last good policy, has libmilter serve it in threads of its own, and stays with
+ * the orders of the supervisor and the control channel. It ends by _exit(): libmilter's threads may still be inside a
+ * callback, so nothing of theirs is taken down.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "callbacks.h"
+#include "channel.h"
+#include "clock.h"
+#include "ctlserver.h"
+#include "listener.h"
+#include "logwriter.h"
+#include "policyfile.h"
+#include "reload.h"
+#include "say.h"
+
+enum { FLUSH_MS = 2000, CALLBACKS_MS = 1000, POLL_MS = 1000 };
+
+struct worker {
+	const struct mr_worker_options *options;
+	struct mr_settings settings; /* of the start */
+	struct mr_engine *engine;
+	_Atomic(struct mr_engine *) reporter; /* the same for the threads of the logs, once it is there */
+	struct mr_logwriter *events, *facts; /* facts may be NULL */
+	char *events_sink;                   /* where events go now */
+	struct mr_ctlserver *control;
+	struct mr_socket_id socket;
+	int ended_fd; /* eventfd: libmilter ended by itself */
+	int quiet_fd; /* eventfd: no message is in progress */
+	bool stopping;
+	int64_t deadline_ms;
+};
+
+/* ---- The log's troubles ---- */
+
+struct log_context {
+	struct worker *worker;
+	bool is_event_log;
+};
+
+static void on_trouble(void *context, const char *sink, const char *why)
+{
+	const struct log_context *log = context;
+	struct mr_engine *engine = atomic_load(&log->worker->reporter);
+	char detail[300];
+
+	(void)snprintf(detail, sizeof(detail), "the log %s cannot be written: %s", sink, why);
+	mr_say(MR_SAY_ERROR, "%s; mail goes on, lines are kept in memory and dropped when that is full; make room or correct "
+	       "the log settings", detail);
+	/* The event log can tell of the other one, not of itself. */
+	if (!log->is_event_log && engine != NULL)
+		mr_engine_say(engine, mr_clock_ms(), MR_SAID_DEGRADED, detail, 0);
+}
+
+static void on_recovery(void *context, const char *sink, uint64_t dropped)
+{
+	const struct log_context *log = context;
+	struct mr_engine *engine = atomic_load(&log->worker->reporter);
+	char detail[300];
+
+	(void)snprintf(detail, sizeof(detail), "the log %s is written again, %llu lines were lost", sink,
+		       (unsigned long long)dropped);
+	mr_say(MR_SAY_NOTICE, "%s", detail);
+	if (engine != NULL)
+		mr_engine_say(engine, mr_clock_ms(), MR_SAID_RECOVERED, detail, dropped);
+}
+
+static int start_log(struct worker *worker, const char *sink, bool is_event_log, struct mr_logwriter **writer_r)
+{
+	static struct log_context contexts[2]; /* the threads outlive every frame */
+	struct mr_logwriter_options options = { .sink = sink, .trouble = on_trouble, .recovered = on_recovery,
+						.context = &contexts[is_event_log] };
+
+	contexts[is_event_log] = (struct log_context){ .worker = worker, .is_event_log = is_event_log };
+	return mr_logwriter_start(&options, writer_r);
+}
+
+static int start_logs(struct worker *worker)
+{
+	if (start_log(worker, worker->settings.events, true, &worker->events) != 0)
+		return -1;
+	worker->events_sink = strdup(worker->settings.events);
+	if (worker->settings.facts[0] != '\0' && start_log(worker, worker->settings.facts, false, &worker->facts) != 0)
+		return -1;
+	return worker->events_sink != NULL ? 0 : -1;
+}
+
+/* ---- Start ---- */
+
+static int start_engine(struct worker *worker, struct mr_policy *policy)
+{
+	struct mr_shared *shared = worker->options->shared;
+	uint64_t generation = atomic_load(&shared->generation) + 1;
+	char host[256] = "";
+	struct mr_engine_options options = { .size = sizeof(options), .sequence = &shared->sequence,
+					     .event = mr_logwriter_put, .event_context = worker->events };
+
+	if (gethostname(host, sizeof(host) - 1) == 0)
+		options.host = host;
+	if (getrandom(options.id_seed, sizeof(options.id_seed), 0) != (ssize_t)sizeof(options.id_seed))
+		return -1;
+	if (worker->facts != NULL) {
+		options.fact = mr_logwriter_put;
+		options.fact_context = worker->facts;
+	}
+	atomic_store(&shared->generation, generation);
+	if (mr_engine_new(&options, policy, generation, &worker->engine) != 0)
+		return -1;
+	atomic_store(&worker->reporter, worker->engine);
+	return 0;
+}
+
+static int load_last_good(struct worker *worker, struct mr_policy **policy_r)
+{
+	struct mr_faults *faults = NULL;
+	int err = mr_policyfile_restore(worker->options->policy_fd, worker->options->checked_ms, policy_r, &faults);
+
+	mr_faults_free(&faults);
+	if (err == 0)
+		err = mr_settings_read(*policy_r, &worker->settings);
+	if (err != 0)
+		mr_say(MR_SAY_ERROR, "the policy that was checked cannot be put in force: %s", mr_err_text(err));
+	return err;
+}
+
+static char *on_command(void *context, const char *command);
+
+static int start(struct worker *worker)
+{
+	struct mr_policy *policy = NULL;
+
+	worker->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	worker->quiet_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->ended_fd < 0 || worker->quiet_fd < 0 || load_last_good(worker, &policy) != 0)
+		return -1;
+	if (start_logs(worker) != 0 || start_engine(worker, policy) != 0) {
+		mr_say(MR_SAY_ERROR, "mailreeved cannot start: %s", strerror(errno));
+		return -1;
+	}
+	if (mr_callbacks_register(worker->engine) != 0) {
+		mr_say(MR_SAY_ERROR, "libmilter refused to start");
+		return -1;
+	}
+	if (mr_ctlserver_open(worker->settings.control, on_command, worker, &worker->control) != 0)
+		return -1;
+	return mr_listener_open(&worker->settings, &worker->socket);
+}
+
+static void *serve_mail(void *argument)
+{
+	const struct worker *worker = argument;
+	uint64_t one = 1;
+
+	(void)mr_listener_run();
+	(void)!write(worker->ended_fd, &one, sizeof(one));
+	return NULL;
+}
+
+static int start_serving(struct worker *worker)
+{
+	struct mr_packet ready = { .kind = MR_REPORT_READY, .device = worker->socket.device,
+				   .inode = worker->socket.inode };
+	char library[32], detail[200];
+	pthread_t thread;
+
+	ready.generation = mr_engine_generation(worker->engine);
+	if (pthread_create(&thread, NULL, serve_mail, worker) != 0)
+		return -1;
+	pthread_detach(thread);
+	mr_listener_library(library, sizeof(library));
+	(void)snprintf(detail, sizeof(detail), "mailreeved %s, libmilter %s, policy generation %llu", mr_version(), library,
+		       (unsigned long long)ready.generation);
+	mr_engine_say(worker->engine, mr_clock_ms(), MR_SAID_STARTED, detail, 0);
+	if (worker->options->background)
+		mr_say_go_to_background();
+	return mr_channel_send(worker->options->channel, &ready, -1);
+}
+
+/* ---- Orders ---- */
+
+/* The log's own setting takes effect at once. */
+static void follow_log(struct worker *worker, const struct mr_settings *settings)
+{
+	char *sink;
+
+	if (strcmp(worker->events_sink, settings->events) == 0 || (sink = strdup(settings->events)) == NULL)
+		return;
+	free(worker->events_sink);
+	worker->events_sink = sink;
+	mr_logwriter_reopen(worker->events, sink);
+}
+
+static void reload(struct worker *worker, struct mr_reload *result_r)
+{
+	struct mr_packet good = { .kind = MR_REPORT_GOOD };
+
+	mr_reload_run(worker->engine, worker->options->policy_file, &worker->settings, result_r);
+	if (result_r->status == MR_RELOAD_REFUSED)
+		return;
+	atomic_store(&worker->options->shared->generation, result_r->generation);
+	follow_log(worker, &result_r->settings);
+	worker->settings.drain_ms = result_r->settings.drain_ms;
+	good.generation = result_r->generation;
+	good.time_ms = result_r->checked_ms;
+	good.drain_ms = result_r->settings.drain_ms;
+	if (result_r->text_fd < 0 || mr_channel_send(worker->options->channel, &good, result_r->text_fd) != 0)
+		mr_say(MR_SAY_WARNING, "the text of the new policy could not be kept (%s); should the worker die, it comes back "
+		       "with the policy before", strerror(errno));
+}
+
+static void reload_by_order(struct worker *worker)
+{
+	struct mr_packet report = { .kind = MR_REPORT_RELOADED };
+	struct mr_reload result;
+
+	reload(worker, &result);
+	report.status = (int)result.status;
+	report.generation = result.generation;
+	mr_reload_clear(&result);
+	(void)mr_channel_send(worker->options->channel, &report, -1);
+}
+
+static char *on_command(void *context, const char *command)
+{
+	struct mr_reload result;
+	char *answer;
+
+	if (strcmp(command, "reload") != 0)
+		return NULL;
+	reload(context, &result);
+	answer = mr_reload_json(&result);
+	mr_reload_clear(&result);
+	return answer;
+}
+
+static noreturn void end(struct worker *worker, int status)
+{
+	int64_t until = mr_clock_steady_ms() + CALLBACKS_MS;
+
+	while (mr_callbacks_running() > 0 && mr_clock_steady_ms() < until)
+		(void)poll(NULL, 0, 5);
+	(void)mr_logwriter_flush(worker->events, FLUSH_MS);
+	if (worker->facts != NULL)
+		(void)mr_logwriter_flush(worker->facts, FLUSH_MS);
+	mr_ctlserver_remove(worker->control);
+	_exit(status);
+}
+
+static void begin_to_stop(struct worker *worker, const char *detail)
+{
+	if (worker->stopping)
+		return;
+	worker->stopping = true;
+	worker->deadline_ms = mr_clock_steady_ms() + worker->settings.drain_ms;
+	mr_callbacks_stop(worker->quiet_fd);
+	mr_engine_say(worker->engine, mr_clock_ms(), MR_SAID_STOPPING, detail, 0);
+}
+
+static void obey(struct worker *worker, const struct mr_packet *order)
+{
+	switch (order->kind) {
+	case MR_ORDER_RELOAD:
+		reload_by_order(worker);
+		return;
+	case MR_ORDER_REOPEN:
+		mr_logwriter_reopen(worker->events, NULL);
+		if (worker->facts != NULL)
+			mr_logwriter_reopen(worker->facts, NULL);
+		return;
+	case MR_ORDER_DRAIN:
+		begin_to_stop(worker, "messages in progress may end");
+		return;
+	case MR_ORDER_STOP:
+		begin_to_stop(worker, "at once");
+		end(worker, 0);
+	case MR_REPORT_READY:
+	case MR_REPORT_GOOD:
+	case MR_REPORT_RELOADED:
+		return;
+	}
+}
+
+static void take_orders(struct worker *worker)
+{
+	struct mr_packet order;
+	int fd, got;
+
+	while ((got = mr_channel_receive(worker->options->channel, &order, &fd)) == 1) {
+		if (fd >= 0)
+			close(fd);
+		obey(worker, &order);
+	}
+	if (got == 0)
+		return;
+	/* Without a supervisor nobody could stop this process in good order, and the next start needs its sockets. */
+	mr_say(MR_SAY_ERROR, "the supervisor is gone, so the worker ends; start mailreeved again");
+	begin_to_stop(worker, "the supervisor is gone");
+	end(worker, 1);
+}
+
+static void look_for_the_end(struct worker *worker)
+{
+	if (worker->stopping && (mr_callbacks_messages() == 0 || mr_clock_steady_ms() >= worker->deadline_ms))
+		end(worker, 0);
+}
+
+static int patience(const struct worker *worker)
+{
+	int64_t left = worker->stopping ? worker->deadline_ms - mr_clock_steady_ms() : POLL_MS;
+
+	return left < 0 ? 0 : left < POLL_MS ? (int)left : POLL_MS;
+}
+
+static noreturn void serve(struct worker *worker)
+{
+	enum { CHANNEL, ENDED, QUIET, CONTROL };
+	struct pollfd polls[CONTROL + MR_CTL_POLLS] = {
+		[CHANNEL] = { .fd = worker->options->channel, .events = POLLIN },
+		[ENDED] = { .fd = worker->ended_fd, .events = POLLIN },
+		[QUIET] = { .fd = worker->quiet_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		mr_ctlserver_polls(worker->control, polls + CONTROL);
+		if (poll(polls, sizeof(polls) / sizeof(polls[0]), patience(worker)) < 0 && errno != EINTR)
+			end(worker, 1);
+		if (polls[CHANNEL].revents != 0)
+			take_orders(worker);
+		if (polls[ENDED].revents != 0) {
+			mr_say(MR_SAY_ERROR, "libmilter ended by itself, perhaps because somebody sent a signal to the worker; it "
+			       "is started again. Send signals to the process that was started first");
+			end(worker, 1);
+		}
+		mr_ctlserver_serve(worker->control, polls + CONTROL, mr_clock_steady_ms());
+		look_for_the_end(worker);
+	}
+}
+
+noreturn void mr_worker_run(const struct mr_worker_options *options)
+{
+	static struct worker worker; /* threads outlive every frame */
+
+	worker.options = options;
+	if (start(&worker) != 0 || start_serving(&worker) != 0)
+		_exit(1);
+	serve(&worker);
+}

@@ -1,0 +1,157 @@
+"""A private Sendmail, out of Debian's packages, beside Postfix."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+from base import Trouble, certificate, connects, end_process, free_port, read, run, wait_for, write
+
+
+class Sendmail:
+    """Sendmail out of Debian's packages, unpacked and not installed (it conflicts with Postfix).
+
+    program_root: where they are unpacked. Runs in namespaces of its own for a host name with a dot (else it sleeps a
+    minute) and for /usr/lib/*/sasl2/Sendmail.conf. Passwords are checked by a stand-in for saslauthd, below.
+    """
+
+    def __init__(self, folder, program_root, milter=None, logins=None, domains=("victim.example",), relays=(), open_relay=False,
+                 networks=()):
+        self.root = folder.make("sendmail")
+        self.queue_folder = os.path.join(self.root, "queue")
+        self.program = os.path.join(program_root, "usr/libexec/sendmail/sendmail")
+        self.macros = os.path.join(program_root, "usr/share/sendmail/cf")
+        self.milter, self.domains, self.relays = milter, domains, relays
+        self.logins, self.open_relay, self.networks = logins or {}, open_relay, networks
+        self.cert, self.key = certificate(self.root)
+        self.password_pid = None
+
+    def _macro_text(self):
+        here = self.root
+        features = ["nocanonify", "accept_unresolvable_domains", "accept_unqualified_senders", "no_default_msa",
+                    "use_cw_file"] + (["promiscuous_relay"] if self.open_relay else [])
+        defines = {
+            "confDOMAIN_NAME": f"mx.{self.domains[0]}", "confSERVICE_SWITCH_FILE": f"{here}/service.switch",
+            "QUEUE_DIR": self.queue_folder, "STATUS_FILE": f"{here}/statistics", "ALIAS_FILE": f"{here}/aliases",
+            "confPID_FILE": f"{here}/pid", "confCW_FILE": f"{here}/local-host-names",
+            "confDONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,GroupReadableKeyFile,TrustStickyBit",
+            "confTO_IDENT": "0", "confTO_ICONNECT": "5s", "confLOG_LEVEL": "9",
+            "confPRIVACY_FLAGS": "authwarnings,novrfy,noexpn", "confAUTH_OPTIONS": "A",
+            "confAUTH_MECHANISMS": "LOGIN PLAIN", "confSERVER_CERT": self.cert, "confSERVER_KEY": self.key,
+            "confCACERT": self.cert, "confCACERT_PATH": here, "confTLS_SRV_OPTIONS": "V",
+            "confBAD_RCPT_THROTTLE": "0", "LOCAL_MAILER_PATH": "/bin/true", "LOCAL_MAILER_ARGS": "true",
+            "SMART_HOST": "relay:[127.0.0.1]", "RELAY_MAILER_ARGS": "TCP $h 9",
+        }
+        lines = [f"include(`{self.macros}/m4/cf.m4')dnl", "VERSIONID(`private')", "OSTYPE(`linux')dnl"]
+        lines += [f"define(`{name}', `{value}')dnl" for name, value in defines.items()]
+        lines += ["TRUST_AUTH_MECH(`LOGIN PLAIN')dnl"]
+        lines += [f"FEATURE(`{name}')dnl" for name in features]
+        lines += [f"DAEMON_OPTIONS(`Family=inet, Name=MTA, Port={self.port}, Addr=127.0.0.1')dnl"]
+        lines += [f"RELAY_DOMAIN(`{name}')dnl" for name in self.relays]
+        if self.milter:
+            lines += [f"INPUT_MAIL_FILTER(`mailreeve', `S={self.milter}, F=T, T=C:10s;S:10s;R:30s;E:60s')dnl"]
+        lines += ["MAILER(`local')dnl", "MAILER(`smtp')dnl"]
+        return "\n".join(lines) + "\n"
+
+    def _write(self):
+        self.port = free_port()
+        here = self.root
+        os.makedirs(self.queue_folder, 0o700, exist_ok=True)
+        write(f"{here}/service.switch", "passwd files\nhosts files\naliases files\n")
+        write(f"{here}/local-host-names", "\n".join(self.domains) + "\n")
+        names = ["postmaster", "root", "MAILER-DAEMON", "alice", "bob", "carol", "sales", "zoe"]
+        write(f"{here}/aliases", "".join(f"{name}: /dev/null\n" for name in names))
+        write(f"{here}/statistics", "", 0o600)
+        write(f"{here}/sendmail.mc", self._macro_text())
+        done = run("m4", f"-D_CF_DIR_={self.macros}/", f"{here}/sendmail.mc")
+        self.config = write(f"{here}/sendmail.cf", done.stdout)
+        self.sasl = os.path.join(here, "sasl2")
+        plugins = self._plugin_folder()
+        if plugins and not os.path.exists(self.sasl):
+            shutil.copytree(plugins, self.sasl, symlinks=True)
+        write(f"{self.sasl}/Sendmail.conf" if plugins else f"{here}/Sendmail.conf",
+              f"pwcheck_method: saslauthd\nsaslauthd_path: {here}/mux\nmech_list: PLAIN LOGIN\n")
+        return plugins
+
+    @staticmethod
+    def _plugin_folder():
+        for name in sorted(os.listdir("/usr/lib")):
+            path = os.path.join("/usr/lib", name, "sasl2")
+            if os.path.isdir(path):
+                return path
+        return None
+
+    def _command(self, *words):
+        """A shell line that runs Sendmail inside its namespaces."""
+        plugins = self._plugin_folder()
+        script = f"hostname mx.{self.domains[0]} && "
+        script += f"mount --bind '{self.sasl}' '{plugins}' && " if plugins else ""
+        return ["unshare", "-u", "-m", "sh", "-c", script + 'exec "$@"', "sh", self.program, f"-C{self.config}", *words]
+
+    def start(self):
+        for attempt in range(5):
+            self._write()
+            run(*self._command("-bi"))
+            self._start_passwords()
+            done = run(*self._command("-bd", "-q30m"), check=False, stdin=subprocess.DEVNULL)
+            if done.returncode == 0:
+                with contextlib.suppress(Trouble):
+                    wait_for(f"Sendmail on port {self.port}", lambda: connects(self.port), 10)
+                    return
+            self.stop()
+        raise Trouble(f"Sendmail did not start: {done.stdout}{done.stderr}")
+
+    def _start_passwords(self):
+        """saslauthd's protocol: four counted strings in, one out. A child, so that it lives as long as the server."""
+        listener = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.root}/mux")
+        listener.bind(f"{self.root}/mux")
+        listener.listen(16)
+        self.password_pid = os.fork()
+        if self.password_pid == 0:
+            with contextlib.suppress(BaseException):
+                _answer_passwords(listener, self.logins)
+            os._exit(0)
+        listener.close()
+
+    def stop(self):
+        text = read(f"{self.root}/pid").split()
+        if text and text[0].isdigit() and self.root in read(f"/proc/{text[0]}/cmdline") + " ".join(text):
+            end_process(int(text[0]))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self.root}/pid")
+        if self.password_pid:
+            os.kill(self.password_pid, signal.SIGKILL)
+            os.waitpid(self.password_pid, 0)
+            self.password_pid = None
+
+    def queue(self):
+        """Names and text of the control files in the queue: qf... waits, hf... is on hold."""
+        return {name: read(os.path.join(self.queue_folder, name)) for name in os.listdir(self.queue_folder)
+                if name[:2] in ("qf", "hf")}
+
+
+def _answer_passwords(listener, logins):
+    def counted(peer):
+        head = peer.recv(2, socket.MSG_WAITALL)
+        return peer.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL).decode() if head != b"\0\0" else ""
+
+    while True:
+        peer, _ = listener.accept()
+        with peer:
+            login, password, _service, realm = (counted(peer) for _ in range(4))
+            known = {login, f"{login}@{realm}"} & set(logins)
+            good = any(logins[name] == password for name in known)
+            answer = b"OK" if good else b"NO"
+            peer.sendall(len(answer).to_bytes(2, "big") + answer)
+
+
+def sendmail_root():
+    """Where contrib/check unpacked Sendmail, or None."""
+    cache = os.environ.get("MAILREEVE_SENDMAIL") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or "/var/cache", "mailreeve-sendmail")
+    root = os.path.join(cache, "root")
+    return root if os.path.exists(os.path.join(root, "usr/libexec/sendmail/sendmail")) else None
