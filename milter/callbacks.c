@@ -1,6 +1,6 @@
 /*
- * libmilter's callbacks. They decide nothing: each one hands what it was told to the engine and gives the engine's answer
- * back. One session runs one callback at a time, though on changing threads; sessions run side by side.
+ * libmilter's callbacks. They decide nothing: each one hands what it was told to the engine and gives the engine's
+ * answer back. One session runs one callback at a time, though on changing threads; sessions run side by side.
  */
 #include "callbacks.h"
 
@@ -25,14 +25,16 @@ struct link {
 	struct mr_session *session;
 	struct mr_terms terms;
 	bool in_message;
+	bool one_too_many;
 };
 
 /* libmilter hands no context to its callbacks, so there is one front for the process. */
 static struct {
 	struct mr_engine *engine;
-	atomic_bool stopping;
+	unsigned long max_sessions;
+	atomic_bool stopping, crowded;
 	atomic_int quiet_fd;
-	atomic_ulong messages, running;
+	atomic_ulong sessions, messages, running;
 } front;
 
 static void tell_when_quiet(void)
@@ -79,6 +81,23 @@ static sfsistat unanswered(const struct link *link, unsigned long agreed)
 	return link != NULL && (link->terms.protocol & agreed) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
+/* Says it once, until there is room again. */
+static bool is_one_too_many(void)
+{
+	unsigned long sessions = atomic_fetch_add(&front.sessions, 1) + 1;
+
+	if (sessions <= front.max_sessions) {
+		if (sessions < front.max_sessions - front.max_sessions / 8)
+			atomic_store(&front.crowded, false);
+		return false;
+	}
+	if (!atomic_exchange(&front.crowded, true))
+		mr_say(MR_SAY_WARNING, "more than %lu sessions are open at once; mail of those beyond is put off "
+		       "(421). Raise "
+		       "max_sessions and LimitNOFILE=, or see who opens so many", front.max_sessions);
+	return true;
+}
+
 static struct link *new_link(SMFICTX *ctx, const struct mr_terms *terms)
 {
 	struct link *link = calloc(1, sizeof(*link));
@@ -86,11 +105,13 @@ static struct link *new_link(SMFICTX *ctx, const struct mr_terms *terms)
 	if (link == NULL)
 		return NULL;
 	link->terms = *terms;
+	link->one_too_many = is_one_too_many();
 	if (mr_session_new(front.engine, terms->granted, &link->session) == 0 && smfi_setpriv(ctx, link) == MI_SUCCESS)
 		return link;
 	if (link->session != NULL)
 		mr_session_close(&link->session, mr_clock_ms());
 	free(link);
+	atomic_fetch_sub(&front.sessions, 1);
 	return NULL;
 }
 
@@ -203,7 +224,8 @@ static sfsistat on_helo(SMFICTX *ctx, char *helo)
 
 	if (link != NULL) {
 		end_message(link);
-		mr_session_helo(link->session, mr_clock_ms(), helo, macro(ctx, "{tls_version}"), macro(ctx, "{cipher}"));
+		mr_session_helo(link->session, mr_clock_ms(), helo, macro(ctx, "{tls_version}"),
+				macro(ctx, "{cipher}"));
 	}
 	return leave(unanswered(link, SMFIP_NR_HELO));
 }
@@ -215,6 +237,8 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 
 	if (link == NULL || arguments == NULL || arguments[0] == NULL)
 		return leave(SMFIS_TEMPFAIL);
+	if (link->one_too_many)
+		return leave(mr_reply_overload(ctx));
 	/* Counted before the flag is read, so that who stops sees either the message or the refusal. */
 	begin_message(link);
 	if (atomic_load(&front.stopping))
@@ -234,8 +258,8 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 
 	if (link == NULL || arguments == NULL || arguments[0] == NULL)
 		return leave(SMFIS_TEMPFAIL);
-	mr_session_rcpt(link->session, mr_clock_ms(), arguments[0], macro(ctx, "{rcpt_addr}"), macro(ctx, "{rcpt_host}"),
-			macro(ctx, "{rcpt_mailer}"), &reply);
+	mr_session_rcpt(link->session, mr_clock_ms(), arguments[0], macro(ctx, "{rcpt_addr}"),
+			macro(ctx, "{rcpt_host}"), macro(ctx, "{rcpt_mailer}"), &reply);
 	return leave(mr_reply_send(ctx, &reply, false));
 }
 
@@ -294,11 +318,12 @@ static sfsistat on_close(SMFICTX *ctx)
 		mr_session_close(&link->session, mr_clock_ms());
 		end_message(link);
 		free(link);
+		atomic_fetch_sub(&front.sessions, 1);
 	}
 	return leave(SMFIS_CONTINUE);
 }
 
-int mr_callbacks_register(struct mr_engine *engine)
+int mr_callbacks_register(struct mr_engine *engine, unsigned long max_sessions)
 {
 	static char name[] = "mailreeve";
 	struct smfiDesc table = {
@@ -318,6 +343,7 @@ int mr_callbacks_register(struct mr_engine *engine)
 	};
 
 	front.engine = engine;
+	front.max_sessions = max_sessions;
 	return smfi_register(table) == MI_SUCCESS ? 0 : -1;
 }
 

@@ -6,8 +6,9 @@
 
 #include "mailreeve.h"
 
-/* Registers the table with libmilter; the engine is used from then on. 0 or -1. Call once. */
-int mr_callbacks_register(struct mr_engine *engine);
+/* Registers the table with libmilter; the engine is used from then on. Of more than max_sessions sessions at once,
+ * those that came last are told at MAIL to come later. 0 or -1. Call once. */
+int mr_callbacks_register(struct mr_engine *engine, unsigned long max_sessions);
 /* From now on a new message is told to come later. quiet_fd, an eventfd, is written when no message is in progress. */
 void mr_callbacks_stop(int quiet_fd);
 /* Messages between MAIL and their end. */

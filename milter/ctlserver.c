@@ -4,6 +4,7 @@
 #include "ctlserver.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@ enum { IDLE_MS = 5000 };
 
 struct client {
 	int fd; /* -1: free */
+	bool trusted;
 	struct mr_frame *frame;
 	int64_t deadline_ms;
 };
@@ -60,7 +62,8 @@ static int open_socket(struct mr_ctlserver *server)
 		return -1;
 	server->fd = bind_private(name);
 	if (server->fd < 0) {
-		mr_say(MR_SAY_ERROR, "the control socket %s cannot be opened: %s; does mailreeved's user own the folder?",
+		mr_say(MR_SAY_ERROR, "the control socket %s cannot be opened: %s; does mailreeved's user own the "
+		       "folder?",
 		       server->path, strerror(errno));
 		return -1;
 	}
@@ -143,25 +146,27 @@ static void welcome(struct mr_ctlserver *server, int64_t now_ms)
 
 	if (fd < 0)
 		return;
-	if (!is_trusted(fd))
-		answer(fd, "{\"error\":\"only root and the daemon's own user may do this\"}");
-	else if (client == NULL)
+	if (client == NULL) {
 		answer(fd, "{\"error\":\"too many clients at once; try again\"}");
-	else if (mr_frame_new(&client->frame) == 0) {
+	} else if (mr_frame_new(&client->frame) == 0) {
 		client->fd = fd;
+		client->trusted = is_trusted(fd);
 		client->deadline_ms = now_ms + IDLE_MS;
 		return;
 	}
 	close(fd);
 }
 
-static void obey(struct mr_ctlserver *server, int fd, const char *line, size_t n)
+static void obey(struct mr_ctlserver *server, const struct client *client, const char *line, size_t n)
 {
 	json_t *request = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
 	const char *command = json_string_value(json_object_get(request, "command"));
-	char *text = command != NULL ? server->command(server->context, command) : NULL;
+	char *text = command != NULL && client->trusted ? server->command(server->context, command) : NULL;
 
-	answer(fd, text != NULL ? text : "{\"error\":\"there is no such command\"}");
+	if (!client->trusted)
+		answer(client->fd, "{\"error\":\"only root and the daemon's own user may do this\"}");
+	else
+		answer(client->fd, text != NULL ? text : "{\"error\":\"there is no such command\"}");
 	free(text);
 	json_decref(request);
 }
@@ -173,7 +178,7 @@ static void serve_client(struct mr_ctlserver *server, struct client *client, int
 	int got;
 
 	while ((got = mr_frame_read(client->frame, client->fd, &line, &n)) == 1) {
-		obey(server, client->fd, line, n);
+		obey(server, client, line, n);
 		client->deadline_ms = now_ms + IDLE_MS;
 	}
 	if (got < 0)

@@ -59,12 +59,14 @@ static int probe_folder(const char *path)
 	memcpy(copy, path, strlen(path) + 1);
 	folder = dirname(copy);
 	if (stat(folder, &st) != 0) {
-		mr_say(MR_SAY_ERROR, "the folder %s for the socket %s cannot be used: %s; create it, owned by the user that "
+		mr_say(MR_SAY_ERROR, "the folder %s for the socket %s cannot be used: %s; create it, owned by the user "
+		       "that "
 		       "mailreeved runs as", folder, path, strerror(errno));
 		return -1;
 	}
 	if ((st.st_mode & S_IWOTH) != 0) {
-		mr_say(MR_SAY_ERROR, "the folder %s may be written by everybody, so anybody could take the place of the socket "
+		mr_say(MR_SAY_ERROR, "the folder %s may be written by everybody, so anybody could take the place of "
+		       "the socket "
 		       "%s; choose another folder, or: chmod o-w %s", folder, path, folder);
 		return -1;
 	}
@@ -84,12 +86,14 @@ int mr_listener_probe(const char *path)
 		return -1;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		mr_say(MR_SAY_ERROR, "%s exists and is not a socket, so it is left alone; remove it, or name another socket in "
+		mr_say(MR_SAY_ERROR, "%s exists and is not a socket, so it is left alone; remove it, or name another "
+		       "socket in "
 		       "the policy", path);
 		return -1;
 	}
 	if (answers(path)) {
-		mr_say(MR_SAY_ERROR, "another process listens on %s, so it is left alone; stop that process (ss -xlp shows it), "
+		mr_say(MR_SAY_ERROR, "another process listens on %s, so it is left alone; stop that process (ss -xlp "
+		       "shows it), "
 		       "or name another socket in the policy", path);
 		return -1;
 	}
@@ -116,7 +120,8 @@ int mr_listener_publish(const char *private_name, const char *path, mode_t mode,
 	const char *what = NULL;
 
 	if (group[0] != '\0' && entry == NULL) {
-		mr_say(MR_SAY_ERROR, "there is no group %s (milter_group); create it, or name the mail server's group", group);
+		mr_say(MR_SAY_ERROR, "there is no group %s (milter_group); create it, or name the mail server's group",
+		       group);
 		(void)unlink(private_name);
 		return -1;
 	}

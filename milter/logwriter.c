@@ -185,8 +185,8 @@ static void write_batch(struct mr_logwriter *writer)
 	while (writer->done < writer->batch.n) {
 		char why[WHY_MAX] = "";
 		size_t done;
-		int err = mr_sink_write(writer->sink, writer->batch.bytes + writer->done, writer->batch.n - writer->done,
-					&done, why);
+		int err = mr_sink_write(writer->sink, writer->batch.bytes + writer->done,
+					writer->batch.n - writer->done, &done, why);
 
 		writer->done += done;
 		if (err == 0)

@@ -33,8 +33,8 @@ static int make_folder(const char *path, uid_t user, gid_t group)
 	if (mkdir(folder, 0750) != 0) {
 		if (errno == EEXIST)
 			return 0;
-		mr_say(MR_SAY_ERROR, "the folder %s cannot be made: %s; make it by hand, owned by mailreeved's user", folder,
-		       strerror(errno));
+		mr_say(MR_SAY_ERROR, "the folder %s cannot be made: %s; make it by hand, owned by mailreeved's user",
+		       folder, strerror(errno));
 		return -1;
 	}
 	if (lchown(folder, user, group) == 0)
@@ -52,7 +52,8 @@ static int find_group(const char *name, gid_t fallback, gid_t *group_r)
 		return 0;
 	entry = getgrnam(name);
 	if (entry == NULL) {
-		mr_say(MR_SAY_ERROR, "there is no group %s (milter_group); create it, or name the mail server's group", name);
+		mr_say(MR_SAY_ERROR, "there is no group %s (milter_group); create it, or name the mail server's group",
+		       name);
 		return -1;
 	}
 	*group_r = entry->gr_gid;
@@ -96,8 +97,10 @@ int mr_privileges_drop(const struct mr_settings *settings)
 		return 0;
 	user = getpwnam(settings->user);
 	if (user == NULL) {
-		mr_say(MR_SAY_ERROR, "there is no user %s to run as; create it with: useradd --system --no-create-home --shell "
-		       "/usr/sbin/nologin %s (or name another one with the setting user)", settings->user, settings->user);
+		mr_say(MR_SAY_ERROR, "there is no user %s to run as; create it with: useradd --system --no-create-home "
+		       "--shell "
+		       "/usr/sbin/nologin %s (or name another one with the setting user)",
+		       settings->user, settings->user);
 		return -1;
 	}
 	if (find_group(settings->milter_group, user->pw_gid, &socket_group) != 0 ||
@@ -127,7 +130,20 @@ void mr_privileges_files(int64_t max_sessions)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (max_sessions > 0 && limit.rlim_max < wanted)
-		mr_say(MR_SAY_WARNING, "max_sessions is %lld, but only %lld files may be open, %d of them for other things; raise "
+		mr_say(MR_SAY_WARNING, "max_sessions is %lld, but only %lld files may be open, %d of them for other "
+		       "things; raise "
 		       "the limit (LimitNOFILE= in the systemd unit, or ulimit -n)", (long long)max_sessions,
 		       (long long)limit.rlim_max, SPARE_FILES);
+}
+
+unsigned long mr_privileges_sessions(int64_t max_sessions)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+	rlim_t sessions;
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	sessions = limit.rlim_cur > 2 * SPARE_FILES ? limit.rlim_cur - SPARE_FILES : limit.rlim_cur / 2;
+	if (max_sessions > 0 && (rlim_t)max_sessions < sessions)
+		sessions = (rlim_t)max_sessions;
+	return (unsigned long)sessions;
 }

@@ -8,5 +8,7 @@
 int mr_privileges_drop(const struct mr_settings *settings);
 /* Raises the number of files to what is allowed; says so when that is less than max_sessions needs. */
 void mr_privileges_files(int64_t max_sessions);
+/* How many sessions the open files allow: at most max_sessions, unless that is 0. */
+unsigned long mr_privileges_sessions(int64_t max_sessions);
 
 #endif

@@ -36,7 +36,8 @@ static void refused(struct mr_engine *engine, const char *file, int err, struct 
 		(void)snprintf(detail + n, sizeof(detail) - (size_t)n, " (and %zu more)", errors - 1);
 	mr_engine_say(engine, reload->checked_ms, MR_SAID_POLICY_REFUSED, detail, 0);
 	mr_say(MR_SAY_ERROR, "the policy %s was not put in force, generation %llu stays: %s", file,
-	       (unsigned long long)reload->generation, errors > 0 ? "correct the lines above and reload again" : detail);
+	       (unsigned long long)reload->generation,
+	       errors > 0 ? "correct the lines above and reload again" : detail);
 }
 
 static void loaded(struct mr_engine *engine, const char *file, struct mr_policy *policy, struct mr_reload *reload)
@@ -114,8 +115,8 @@ static char *reload_json(const struct mr_reload *reload, size_t most)
 		warnings = mr_faults_count(reload->faults, MR_FAULT_WARNING) - errors;
 	}
 	answer = json_pack("{s:s, s:I, s:I, s:I, s:o}", "result", word_of(reload->status), "generation",
-			   (json_int_t)reload->generation, "errors", (json_int_t)errors, "warnings", (json_int_t)warnings,
-			   "faults", faults_json(reload->faults, most));
+			   (json_int_t)reload->generation, "errors", (json_int_t)errors, "warnings",
+			   (json_int_t)warnings, "faults", faults_json(reload->faults, most));
 	text = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL;
 	json_decref(answer);
 	return text;

@@ -26,6 +26,12 @@ static void safe_text(const char *text, char safe_r[2 * TEXT_MAX])
 	safe_r[n] = '\0';
 }
 
+/* NULL for an empty text, as smfi_setreply() wants it. */
+static char *or_null(char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
 static sfsistat refuse(SMFICTX *ctx, const struct mr_reply *reply, bool for_good)
 {
 	char code[4] = "", enhanced[16] = "", text[2 * TEXT_MAX];
@@ -37,10 +43,9 @@ static sfsistat refuse(SMFICTX *ctx, const struct mr_reply *reply, bool for_good
 		(void)snprintf(enhanced, sizeof(enhanced), "%s", reply->enhanced);
 	safe_text(reply->text, text);
 	/* Without a reply of ours the mail server takes its own words for the status. */
-	if (code[0] != '\0' &&
-	    smfi_setreply(ctx, code, enhanced[0] != '\0' ? enhanced : NULL, text[0] != '\0' ? text : NULL) != MI_SUCCESS)
-		mr_say(MR_SAY_WARNING, "libmilter did not take the reply %s %s; the mail server's own words went out", code,
-		       enhanced);
+	if (code[0] != '\0' && smfi_setreply(ctx, code, or_null(enhanced), or_null(text)) != MI_SUCCESS)
+		mr_say(MR_SAY_WARNING, "libmilter did not take the reply %s %s; the mail server's own words went out",
+		       code, enhanced);
 	return for_good ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 }
 
@@ -51,7 +56,8 @@ static sfsistat hold(SMFICTX *ctx, const struct mr_reply *reply, bool may_hold)
 	safe_text(reply->text, text);
 	if (may_hold && smfi_quarantine(ctx, text[0] != '\0' ? text : (char[]){ "mailreeve" }) == MI_SUCCESS)
 		return SMFIS_CONTINUE;
-	mr_say(MR_SAY_WARNING, "a message could not be put on hold, so the client was told to try again later: this mail "
+	mr_say(MR_SAY_WARNING, "a message could not be put on hold, so the client was told to try again later: this "
+	       "mail "
 	       "server offers no hold queue to milters, choose another action");
 	return SMFIS_TEMPFAIL;
 }
@@ -69,4 +75,12 @@ sfsistat mr_reply_send(SMFICTX *ctx, const struct mr_reply *reply, bool may_hold
 		return hold(ctx, reply, may_hold);
 	}
 	return SMFIS_TEMPFAIL;
+}
+
+sfsistat mr_reply_overload(SMFICTX *ctx)
+{
+	static const struct mr_reply later = { .action = MR_ANSWER_TEMPFAIL, .code = 421, .enhanced = "4.3.2",
+					       .text = "Too many connections, try again later" };
+
+	return mr_reply_send(ctx, &later, false);
 }

@@ -100,8 +100,16 @@ unsigned mr_settings_say_postponed(const struct mr_settings *now, const struct m
 	count += say_if_differs("control", now->control, wanted->control);
 	count += say_if_differs("user", now->user, wanted->user);
 	count += say_if_differs("log.facts", now->facts, wanted->facts);
+	if (now->max_sessions != wanted->max_sessions) {
+		mr_say(MR_SAY_WARNING, "the setting max_sessions was changed from %lld to %lld; it takes effect at the "
+		       "next "
+		       "start: restart mailreeved when it suits you", (long long)now->max_sessions,
+		       (long long)wanted->max_sessions);
+		count++;
+	}
 	if (now->milter_mode != wanted->milter_mode) {
-		mr_say(MR_SAY_WARNING, "the setting milter_mode was changed from 0%o to 0%o; it takes effect at the next "
+		mr_say(MR_SAY_WARNING, "the setting milter_mode was changed from 0%o to 0%o; it takes effect at the "
+		       "next "
 		       "start: restart mailreeved when it suits you", (unsigned)now->milter_mode,
 		       (unsigned)wanted->milter_mode);
 		count++;

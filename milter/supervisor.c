@@ -6,13 +6,11 @@
 #include "supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -23,9 +21,8 @@
 #include "daemonise.h"
 #include "listener.h"
 #include "notify.h"
-#include "policyfile.h"
-#include "privileges.h"
 #include "say.h"
+#include "start.h"
 #include "worker.h"
 
 enum { SHORT_LIFE_MS = 5000, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 5000, KILL_AFTER_MS = 6000 };
@@ -58,81 +55,6 @@ void mr_supervisor_block_signals(void)
 
 /* ---- Start ---- */
 
-/* Loads the policy and the settings in it. 0, or the exit status. */
-static int load(struct supervisor *supervisor, bool last_time)
-{
-	struct mr_policy_text *text = NULL;
-	struct mr_policy *policy = NULL;
-	struct mr_faults *faults = NULL;
-	int64_t now = mr_clock_ms();
-	int err = mr_policyfile_load(supervisor->options->policy, now, &text, &policy, &faults);
-
-	if (faults != NULL && (err != 0 || last_time))
-		mr_say_faults(faults);
-	if (err != 0 && faults == NULL)
-		mr_say(MR_SAY_ERROR, "the policy %s cannot be read: %s", supervisor->options->policy, mr_err_text(err));
-	mr_faults_free(&faults);
-	if (err != 0)
-		return 2;
-	mr_settings_clear(&supervisor->settings);
-	err = mr_settings_read(policy, &supervisor->settings);
-	if (err == 0 && last_time) {
-		supervisor->worker.policy_fd = mr_policyfile_save(text);
-		supervisor->worker.checked_ms = now;
-		err = supervisor->worker.policy_fd < 0 ? -1 : 0;
-	}
-	mr_policy_drop(&policy);
-	mr_policy_text_free(&text);
-	return err == 0 ? 0 : 1;
-}
-
-/* As root the policy is read twice: for the user to become, and as that user, who has to be able to read it again. */
-static int load_and_drop(struct supervisor *supervisor)
-{
-	bool root = geteuid() == 0;
-	int status = root ? load(supervisor, false) : 0;
-
-	if (status != 0)
-		return status;
-	if (root) {
-		mr_privileges_files(supervisor->settings.max_sessions);
-		if (mr_privileges_drop(&supervisor->settings) != 0)
-			return 1;
-	}
-	status = load(supervisor, true);
-	if (status == 2 && root && geteuid() != 0)
-		mr_say(MR_SAY_ERROR, "the policy has to be usable for the user %s, so that a reload can work; give that user's "
-		       "group the right to read it", supervisor->settings.user);
-	if (status == 0 && !root) {
-		mr_privileges_files(supervisor->settings.max_sessions);
-		(void)mr_privileges_drop(&supervisor->settings);
-	}
-	return status;
-}
-
-/* The lock is never given back: it ends with the process, and with its worker. */
-static int lock(const char *path)
-{
-	char name[128];
-	int fd;
-
-	if (path == NULL)
-		return 0;
-	(void)snprintf(name, sizeof(name), "%s.lock", path);
-	fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		mr_say(MR_SAY_ERROR, "the lock file %s cannot be opened: %s; create its folder, owned by the user that mailreeved "
-		       "runs as", name, strerror(errno));
-		return -1;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	mr_say(MR_SAY_ERROR, "another mailreeved holds %s, so this one does not start; stop that one first, or name other "
-	       "sockets in the policy", name);
-	close(fd);
-	return -1;
-}
-
 static int open_signals(struct supervisor *supervisor)
 {
 	sigset_t ours;
@@ -150,12 +72,14 @@ static int open_signals(struct supervisor *supervisor)
 static int prepare(struct supervisor *supervisor)
 {
 	struct mr_shared *shared;
-	int status = load_and_drop(supervisor);
+	struct mr_start start;
+	int status = mr_start(supervisor->options->policy, &start);
 
 	if (status != 0)
 		return status;
-	if (lock(mr_settings_unix_path(supervisor->settings.milter)) != 0 || lock(supervisor->settings.control) != 0)
-		return 1;
+	supervisor->settings = start.settings;
+	supervisor->worker.policy_fd = start.policy_fd;
+	supervisor->worker.checked_ms = start.checked_ms;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED || open_signals(supervisor) != 0) {
 		mr_say(MR_SAY_ERROR, "mailreeved cannot start: %s", strerror(errno));
@@ -221,10 +145,12 @@ static void plan_restart(struct supervisor *supervisor, int64_t now)
 static void say_death(int status, int64_t wait_ms)
 {
 	if (WIFSIGNALED(status))
-		mr_say(MR_SAY_ERROR, "the worker was killed by signal %d (%s); mail is deferred until the next one is up, in %lld "
+		mr_say(MR_SAY_ERROR, "the worker was killed by signal %d (%s); mail is deferred until the next one is "
+		       "up, in %lld "
 		       "ms", WTERMSIG(status), strsignal(WTERMSIG(status)), (long long)wait_ms);
 	else
-		mr_say(MR_SAY_ERROR, "the worker ended with status %d without an order; mail is deferred until the next one is up, "
+		mr_say(MR_SAY_ERROR, "the worker ended with status %d without an order; mail is deferred until the "
+		       "next one is up, "
 		       "in %lld ms", WEXITSTATUS(status), (long long)wait_ms);
 	mr_notify("STATUS=The worker died and is started again; mail is deferred meanwhile.");
 }
@@ -424,20 +350,23 @@ static void wait_for_something(struct supervisor *supervisor)
 		take_signals(supervisor);
 }
 
-static void keep_time(struct supervisor *supervisor)
+static void kill_if_late(struct supervisor *supervisor, int64_t now)
 {
-	int64_t now = mr_clock_steady_ms();
+	if (supervisor->pid == 0 || supervisor->kill_ms == 0 || now < supervisor->kill_ms)
+		return;
+	mr_say(MR_SAY_ERROR, "the worker did not end in time and is killed; the last log lines may be lost");
+	(void)kill(supervisor->pid, SIGKILL);
+	supervisor->kill_ms = 0;
+}
 
-	if (supervisor->pid > 0 && supervisor->kill_ms > 0 && now >= supervisor->kill_ms) {
-		mr_say(MR_SAY_ERROR, "the worker did not end in time and is killed; the last log lines may be lost");
-		(void)kill(supervisor->pid, SIGKILL);
-		supervisor->kill_ms = 0;
-	}
-	if (supervisor->pid == 0 && supervisor->restart_ms > 0 && now >= supervisor->restart_ms && !supervisor->stopping &&
-	    start_worker(supervisor) != 0) {
-		plan_restart(supervisor, now);
-		mr_say(MR_SAY_ERROR, "the worker cannot be started: %s; it is tried again", strerror(errno));
-	}
+static void restart_if_due(struct supervisor *supervisor, int64_t now)
+{
+	if (supervisor->pid != 0 || supervisor->restart_ms == 0 || now < supervisor->restart_ms)
+		return;
+	if (start_worker(supervisor) == 0)
+		return;
+	plan_restart(supervisor, now);
+	mr_say(MR_SAY_ERROR, "the worker cannot be started: %s; it is tried again", strerror(errno));
 }
 
 /* Returns the exit status. */
@@ -451,7 +380,8 @@ static int supervise(struct supervisor *supervisor)
 		wait_for_something(supervisor);
 		if (supervisor->pid == 0 && (supervisor->stopping || !supervisor->ever_ready))
 			break;
-		keep_time(supervisor);
+		kill_if_late(supervisor, mr_clock_steady_ms());
+		restart_if_due(supervisor, mr_clock_steady_ms());
 	}
 	mr_listener_remove(mr_settings_unix_path(supervisor->settings.milter), &supervisor->socket);
 	/* A worker that could not start has said why. */

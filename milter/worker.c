@@ -22,6 +22,7 @@
 #include "listener.h"
 #include "logwriter.h"
 #include "policyfile.h"
+#include "privileges.h"
 #include "reload.h"
 #include "say.h"
 
@@ -56,7 +57,8 @@ static void on_trouble(void *context, const char *sink, const char *why)
 	char detail[300];
 
 	(void)snprintf(detail, sizeof(detail), "the log %s cannot be written: %s", sink, why);
-	mr_say(MR_SAY_ERROR, "%s; mail goes on, lines are kept in memory and dropped when that is full; make room or correct "
+	mr_say(MR_SAY_ERROR, "%s; mail goes on, lines are kept in memory and dropped when that is full; make room or "
+	       "correct "
 	       "the log settings", detail);
 	/* The event log can tell of the other one, not of itself. */
 	if (!log->is_event_log && engine != NULL)
@@ -148,7 +150,7 @@ static int start(struct worker *worker)
 		mr_say(MR_SAY_ERROR, "mailreeved cannot start: %s", strerror(errno));
 		return -1;
 	}
-	if (mr_callbacks_register(worker->engine) != 0) {
+	if (mr_callbacks_register(worker->engine, mr_privileges_sessions(worker->settings.max_sessions)) != 0) {
 		mr_say(MR_SAY_ERROR, "libmilter refused to start");
 		return -1;
 	}
@@ -179,8 +181,8 @@ static int start_serving(struct worker *worker)
 		return -1;
 	pthread_detach(thread);
 	mr_listener_library(library, sizeof(library));
-	(void)snprintf(detail, sizeof(detail), "mailreeved %s, libmilter %s, policy generation %llu", mr_version(), library,
-		       (unsigned long long)ready.generation);
+	(void)snprintf(detail, sizeof(detail), "mailreeved %s, libmilter %s, policy generation %llu", mr_version(),
+		       library, (unsigned long long)ready.generation);
 	mr_engine_say(worker->engine, mr_clock_ms(), MR_SAID_STARTED, detail, 0);
 	if (worker->options->background)
 		mr_say_go_to_background();
@@ -215,7 +217,8 @@ static void reload(struct worker *worker, struct mr_reload *result_r)
 	good.time_ms = result_r->checked_ms;
 	good.drain_ms = result_r->settings.drain_ms;
 	if (result_r->text_fd < 0 || mr_channel_send(worker->options->channel, &good, result_r->text_fd) != 0)
-		mr_say(MR_SAY_WARNING, "the text of the new policy could not be kept (%s); should the worker die, it comes back "
+		mr_say(MR_SAY_WARNING, "the text of the new policy could not be kept (%s); should the worker die, it "
+		       "comes back "
 		       "with the policy before", strerror(errno));
 }
 
@@ -338,8 +341,9 @@ static noreturn void serve(struct worker *worker)
 		if (polls[CHANNEL].revents != 0)
 			take_orders(worker);
 		if (polls[ENDED].revents != 0) {
-			mr_say(MR_SAY_ERROR, "libmilter ended by itself, perhaps because somebody sent a signal to the worker; it "
-			       "is started again. Send signals to the process that was started first");
+			mr_say(MR_SAY_ERROR, "libmilter gave up, as it does when it cannot take connections for long; "
+			       "the worker is "
+			       "started again. Its own messages are in syslog");
 			end(worker, 1);
 		}
 		mr_ctlserver_serve(worker->control, polls + CONTROL, mr_clock_steady_ms());

@@ -124,10 +124,10 @@ static void close_angle(struct list *l)
 {
 	struct element *e = &l->element;
 
-	if (e->in_angle)
-		add_address(l);
-	else
+	if (!e->in_angle)
 		l->broken = true;
+	if (e->in_angle || e->n > 0)
+		add_address(l);
 	forget_text(e);
 	e->in_angle = false;
 	e->has_angle = true;

@@ -1,6 +1,6 @@
 /*
- * How an address is shown in an event line: as it is, or with the local part hashed. It judges no address: core/address.c
- * does that. line.c, sentence.c and ownfields.c call it.
+ * How an address is shown in an event line: as it is, or with the local part hashed. It judges no address:
+ * core/address.c does that. line.c, sentence.c and ownfields.c call it.
  */
 #include <sodium.h>
 

@@ -1,7 +1,7 @@
 /*
- * Reads one fact from a line of JSON (mailreeve(1), "FACTS"). It checks the types of what it knows, ignores members that
- * it does not know, and judges nothing: addresses and logins stay as they came. Jansson parses; duplicate members are
- * refused, since two readers could take two different ones. Replay calls it; factwrite.c is the other direction.
+ * Reads one fact from a line of JSON (mailreeve(1), "FACTS"). It checks the types of what it knows, ignores members
+ * that it does not know, and judges nothing: addresses and logins stay as they came. Jansson parses; duplicate members
+ * are refused, since two readers could take two different ones. Replay calls it; factwrite.c is the other direction.
  */
 #include "eventlog/factline.h"
 
@@ -50,8 +50,9 @@ static void read_kind(struct mr_member_reader *reader, const json_t *root, struc
 			return;
 		}
 	}
-	mr_member_fault(reader, member, text.p == NULL ? "is missing; it says what happened: \"message\", \"login\", ..."
-						       : "must be \"message\", \"login\", \"connect\" or \"control\"");
+	mr_member_fault(reader, member,
+			text.p == NULL ? "is missing; it says what happened: \"message\", \"login\", ..."
+				       : "must be \"message\", \"login\", \"connect\" or \"control\"");
 }
 
 static void read_time(struct mr_member_reader *reader, const json_t *root, struct mr_fact *fact)

@@ -1,6 +1,6 @@
 /*
- * Writes a message fact as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent. The
- * daemon's recorder (log.facts) calls it, on the writer's side of the log, not on the message path.
+ * Writes a message fact as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent.
+ * The daemon's recorder (log.facts) calls it, on the writer's side of the log, not on the message path.
  */
 #include "eventlog/factline.h"
 
@@ -35,8 +35,8 @@ static bool fact_is_utf8(const struct mr_fact *fact)
 	const struct mr_connection *c = &fact->connection;
 	const struct mr_message *m = &fact->message;
 	const struct mr_str texts[] = {
-		fact->id, c->client_name, c->country, c->listener, c->helo, c->server_name, c->tls_version, c->tls_cipher,
-		m->login, m->mail_from, m->queue_id, m->message_id,
+		fact->id,       c->client_name, c->country, c->listener,  c->helo,     c->server_name,
+		c->tls_version, c->tls_cipher,  m->login,   m->mail_from, m->queue_id, m->message_id,
 	};
 
 	for (size_t i = 0; i < m->rcpt_count; i++) {

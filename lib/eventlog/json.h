@@ -58,7 +58,7 @@ static inline void mr_json_separate(struct mr_json *out)
 /* The name of a member, and what follows it as far as it is constant: MR_JSON_MEMBER(out, "\"ip\":"). */
 #define MR_JSON_MEMBER(out, literal) (mr_json_separate(out), MR_JSON_PUT(out, literal))
 
-/* The inside of a string, in at most max bytes; what does not fit is left out at the end of a character and ->cut set. */
+/* The inside of a string, in at most max bytes; what does not fit is left out, whole characters, and ->cut is set. */
 void mr_json_escape(struct mr_json *out, struct mr_str s, size_t max, enum mr_json_bytes bytes);
 /* The same in quotes. */
 void mr_json_string(struct mr_json *out, struct mr_str s, size_t max, enum mr_json_bytes bytes);

@@ -1,7 +1,7 @@
 /*
  * An event as one JSON line: the objects that ECS names, in a fixed order: @timestamp, message, ecs, event, source,
- * server, network, tls, user, email, rule, related, threat, labels, observer, host, service, mailreeve. It does not decide
- * what is logged, and writes nowhere but to memory. The engine calls it.
+ * server, network, tls, user, email, rule, related, threat, labels, observer, host, service, mailreeve. It does not
+ * decide what is logged, and writes nowhere but to memory. The engine calls it.
  *
  * A line that gets too long is written again with less of each value, arrays first; at the last step even 8,192-byte
  * values in every field fit.
@@ -13,7 +13,7 @@
 
 static const struct mr_line_limits steps[] = {
 	{ .text = 1024, .list = MR_LINE_MAX }, { .text = 1024, .list = 1200 }, { .text = 512, .list = 400 },
-	{ .text = 256, .list = 150 },	       { .text = 64, .list = 0 },
+	{ .text = 256, .list = 150 },          { .text = 64, .list = 0 },
 };
 
 void mr_line_text(struct mr_line_writer *w, const char *name, size_t name_length, struct mr_str value)
@@ -136,7 +136,8 @@ static void put_event(struct mr_line_writer *w)
 		MR_JSON_MEMBER(&w->out, "\"duration\":");
 		mr_json_int(&w->out, event->duration_ns);
 	}
-	MR_JSON_MEMBER(&w->out, "\"dataset\":\"mailreeve.events\",\"module\":\"mailreeve\",\"provider\":\"mailreeved\"}");
+	MR_JSON_MEMBER(&w->out, "\"dataset\":\"mailreeve.events\",\"module\":\"mailreeve\",");
+	MR_JSON_PUT(&w->out, "\"provider\":\"mailreeved\"}");
 }
 
 /* The client's name unless it says only that there is none: "unknown" (Postfix), "[192.0.2.7]" (Sendmail). */

@@ -80,8 +80,8 @@ static void put_recipients(struct mr_line_writer *w)
 	if (rcpt == NULL || rcpt->count == 0)
 		return;
 	MR_JSON_PUT(&w->out, " to ");
-	if (rcpt->count == 1 && rcpt->to_count == 1) {
-		put_address(w, rcpt->to[0]);
+	if (rcpt->count == 1 && rcpt->to_count + rcpt->refused_count == 1) {
+		put_address(w, rcpt->to_count == 1 ? rcpt->to[0] : rcpt->refused_paths[0]);
 		return;
 	}
 	mr_json_uint(&w->out, rcpt->count);

@@ -81,6 +81,7 @@ static void free_builder(struct mr_builder *b)
 {
 	mr_networks_free(b);
 	mr_free(b->exemption_places);
+	mr_strmap_free(&b->exemption_names, NULL);
 	mr_free(b->shield_places);
 }
 

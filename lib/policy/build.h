@@ -61,6 +61,7 @@ struct mr_builder {
 	struct mr_trust *trusts;
 	size_t trust_count;
 	struct mr_exemption_place *exemption_places;
+	struct mr_strmap *exemption_names;
 	const config_setting_t **shield_places;
 	int err; /* MR_ERR_NOMEM once something could not be allocated */
 };

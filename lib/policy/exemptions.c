@@ -98,10 +98,10 @@ static void check(struct mr_builder *b, const config_setting_t *group, const str
 		MR_FAULT(b, "relay-by-claimed-sender", &rules_where,
 			 "exemption %s lets a sender relay, but a sender is only a claim that everybody can make\n"
 			 "take relay out of rules, or use login or network instead of sender", name);
-	for (const struct mr_exemption *before = b->policy->exemptions; e->name && before < e; before++) {
-		if (before->name && strcmp(before->name, e->name) == 0)
-			MR_FAULT(b, "duplicate-setting", &where, "there are two exemptions named %s\ngive each its own name", name);
-	}
+	if (e->name && mr_strmap_has(b->exemption_names, mr_str_of(e->name)))
+		MR_FAULT(b, "duplicate-setting", &where, "there are two exemptions named %s\ngive each its own name", name);
+	else if (e->name && mr_strmap_set(b->exemption_names, mr_str_of(e->name), NULL, NULL))
+		b->err = MR_ERR_NOMEM;
 }
 
 static void build_one(struct mr_builder *b, const config_setting_t *group, struct mr_exemption *e,
@@ -118,8 +118,11 @@ static void build_one(struct mr_builder *b, const config_setting_t *group, struc
 	e->rules = rules.mask;
 	place->later = rules.later;
 	e->expires_ms = INT64_MAX;
-	if (mr_read_setting(group, "exemptions.expires"))
+	if (mr_read_setting(group, "exemptions.expires")) {
 		e->expires_ms = mr_read_number(group, "exemptions.expires");
+		if (e->expires_ms == 0) /* a fault, told by the check: not one more by the lint */
+			e->expires_ms = INT64_MAX - 1;
+	}
 	mr_list_patterns(b, mr_read_setting(group, "exemptions.login"), MR_PATTERN_LOGIN, &e->login);
 	mr_list_patterns(b, mr_read_setting(group, "exemptions.sender"), MR_PATTERN_ADDRESS, &e->sender);
 	mr_list_patterns(b, mr_read_setting(group, "exemptions.recipient"), MR_PATTERN_ADDRESS, &e->recipient);
@@ -136,7 +139,8 @@ void mr_exemptions_build(struct mr_builder *b)
 
 	b->policy->exemptions = mr_calloc((size_t)n + 1, sizeof(*b->policy->exemptions));
 	b->exemption_places = mr_calloc((size_t)n + 1, sizeof(*b->exemption_places));
-	if (!b->policy->exemptions || !b->exemption_places) {
+	b->exemption_names = mr_strmap_new(b->policy->hash_key);
+	if (!b->policy->exemptions || !b->exemption_places || !b->exemption_names) {
 		b->err = MR_ERR_NOMEM;
 		return;
 	}

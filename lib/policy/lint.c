@@ -8,14 +8,6 @@
 #include <string.h>
 
 #include "policy/build.h"
-#include "policy/host.h"
-
-enum lint {
-#define MR_LINT(name, id, words) LINT_##name,
-#include "policy/lint.def"
-#undef MR_LINT
-	LINT_COUNT
-};
 
 static const struct mr_lint_row rows[] = {
 #define MR_LINT(name, id, words) { id, words },
@@ -23,194 +15,14 @@ static const struct mr_lint_row rows[] = {
 #undef MR_LINT
 };
 
-#define WARN(b, lint, where, ...) mr_faults_add((b)->faults, MR_FAULT_WARNING, rows[lint].id, where, __VA_ARGS__)
-
-/* Prefixes shorter than these hold a good part of the world. */
-enum { WIDE_V4 = 8, WIDE_V6 = 32 };
-
 const struct mr_lint_row *mr_lint_row(size_t i)
 {
-	return i < LINT_COUNT ? &rows[i] : NULL;
+	return i < MR_LINT_COUNT ? &rows[i] : NULL;
 }
 
 static bool acts(const struct mr_builder *b, const struct mr_rule_settings *rule)
 {
 	return mr_policy_mode(b->policy, rule) != MR_MODE_OFF;
-}
-
-/* ---- Relay and trust ---- */
-
-/* fc00::/7 and fe80::/10 are wide, but nobody out in the world has an address of them. */
-static bool is_private_v6(const struct mr_prefix *prefix)
-{
-	const unsigned char *bytes = prefix->ip.bytes;
-
-	return (prefix->length >= 7 && (bytes[0] & 0xfe) == 0xfc) ||
-	       (prefix->length >= 10 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
-}
-
-static bool is_wide(const struct mr_prefix *prefix)
-{
-	if (prefix->ip.family == MR_IP_V4)
-		return prefix->length < WIDE_V4;
-	return prefix->length < WIDE_V6 && !is_private_v6(prefix);
-}
-
-static void warn_wide(struct mr_builder *b, const struct mr_written_prefix *item, const char *what)
-{
-	char text[MR_PREFIX_TEXT_MAX];
-
-	mr_prefix_format(&item->prefix, text);
-	WARN(b, LINT_ANYONE, &item->where,
-	     "%s holds %s, so that anyone may be in it; a spammer needs no more\nname the networks that are really yours", what,
-	     text);
-}
-
-/* Whether item was written in one of the named networks, where it is told already. */
-static bool is_of_network(const struct mr_builder *b, const struct mr_written_prefix *item)
-{
-	for (size_t i = 0; i < b->network_count; i++) {
-		const struct mr_written_list *written = &b->networks[i].written;
-
-		for (size_t j = 0; j < written->count; j++) {
-			if (written->items[j].where.file == item->where.file && written->items[j].where.line == item->where.line)
-				return true;
-		}
-	}
-	return false;
-}
-
-static void lint_wide(struct mr_builder *b)
-{
-	char what[128];
-
-	for (size_t i = 0; i < b->network_count; i++) {
-		const struct mr_written_list *written = &b->networks[i].written;
-
-		snprintf(what, sizeof(what), "network %s", mr_faults_show(b->faults, mr_str_of(b->networks[i].name)));
-		for (size_t j = 0; j < written->count; j++) {
-			if (is_wide(&written->items[j].prefix))
-				warn_wide(b, &written->items[j], what);
-		}
-	}
-	for (size_t i = 0; i < b->trust_count; i++) {
-		const struct mr_written_list *written = &b->trusts[i].written;
-
-		for (size_t j = 0; b->trusts[i].relays && j < written->count; j++) {
-			if (is_wide(&written->items[j].prefix) && !is_of_network(b, &written->items[j]))
-				warn_wide(b, &written->items[j], b->trusts[i].setting);
-		}
-	}
-}
-
-/* Domains such as ".com" make all of the world's mail ours. */
-static void lint_wide_domains(struct mr_builder *b, const char *setting, const struct mr_domainset *set)
-{
-	struct mr_where where = mr_read_where(b, b->root, setting);
-	struct mr_str entry;
-	size_t at = 0;
-
-	while (mr_domainset_next(set, &at, &entry)) {
-		if (entry.p[0] == '.' && mr_str_find(mr_str_part(entry, 1, entry.n), '.') == entry.n - 1)
-			WARN(b, LINT_ANYONE, &where,
-			     "%s holds \"%s\": anyone may relay to all domains under it\nname the domains that are really yours", setting,
-			     mr_faults_show(b->faults, entry));
-	}
-}
-
-static void lint_loopback(struct mr_builder *b)
-{
-	const config_setting_t *group = mr_read_group(b, "relay");
-	struct mr_where where = mr_read_where(b, group, "relay.networks");
-	struct mr_ip v4, v6;
-	bool web = (b->host && b->host->web_server) || mr_read_bool(b->root, "web_applications");
-
-	mr_ip_parse(MR_STR("127.0.0.1"), &v4);
-	mr_ip_parse(MR_STR("::1"), &v6);
-	if (web && (mr_prefixset_has(b->policy->relay.networks, &v4) || mr_prefixset_has(b->policy->relay.networks, &v6)))
-		WARN(b, LINT_LOOPBACK, &where,
-		     "loopback may relay, and web applications run on this host: a hole in one of them makes it an open relay\n"
-		     "take loopback out of relay.networks and let the applications log in");
-}
-
-/* The entry of a list in which ip lies. */
-static struct mr_where where_in(const struct mr_trust *trust, const struct mr_ip *ip)
-{
-	for (size_t i = 0; i < trust->written.count; i++) {
-		if (mr_prefix_contains(&trust->written.items[i].prefix, ip))
-			return trust->written.items[i].where;
-	}
-	return trust->where;
-}
-
-/* Whether the same entry was told of before, in a list that names the same network. */
-static bool was_told(const struct mr_builder *b, const struct mr_trust *trust, const struct mr_ip *ip)
-{
-	struct mr_where where = where_in(trust, ip);
-
-	for (const struct mr_trust *before = b->trusts; before < trust; before++) {
-		struct mr_where other = where_in(before, ip);
-
-		if (mr_prefixset_has(before->set, ip) && other.order == where.order && other.line == where.line)
-			return true;
-	}
-	return false;
-}
-
-static void warn_trusted(struct mr_builder *b, const struct mr_trust *trust, const struct mr_ip *ip, bool gateway)
-{
-	struct mr_where where = where_in(trust, ip);
-	char text[MR_IP_TEXT_MAX];
-
-	if (was_told(b, trust, ip))
-		return;
-	mr_ip_format(ip, text);
-	if (gateway)
-		WARN(b, LINT_OWN_ADDRESS, &where,
-		     "%s trusts %s, which is this host's gateway: behind a router all the world may come from the router's address\n"
-		     "put it into except of that network", trust->setting, text);
-	else
-		WARN(b, LINT_OWN_ADDRESS, &where,
-		     "%s trusts %s, which is this host's own address: what is forwarded to this host may come from it\n"
-		     "put it into except of that network", trust->setting, text);
-}
-
-static bool is_single(const struct mr_prefix *prefix)
-{
-	return prefix->length == (prefix->ip.family == MR_IP_V4 ? 32U : 128U);
-}
-
-static void own_prefix(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)
-{
-	const struct mr_trust *trust = context;
-	struct mr_prefix prefix;
-	const char *why;
-
-	(void)where;
-	if (mr_prefix_parse(entry, &prefix, &why) == 0 && is_single(&prefix) && !mr_ip_is_loopback(&prefix.ip) &&
-	    mr_prefixset_has(trust->set, &prefix.ip))
-		warn_trusted(b, trust, &prefix.ip, false);
-}
-
-static bool is_link_local(const struct mr_ip *ip)
-{
-	return ip->family == MR_IP_V6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
-}
-
-static void lint_own_addresses(struct mr_builder *b)
-{
-	for (size_t i = 0; i < b->trust_count; i++) {
-		struct mr_trust *trust = &b->trusts[i];
-
-		mr_list_each(b, mr_read_setting(b->root, "own_addresses"), own_prefix, trust);
-		for (size_t j = 0; b->host && j < b->host->count; j++) {
-			const struct mr_host_address *address = &b->host->addresses[j];
-
-			if (!mr_ip_is_loopback(&address->ip) && !is_link_local(&address->ip) &&
-			    mr_prefixset_has(trust->set, &address->ip))
-				warn_trusted(b, trust, &address->ip, address->gateway);
-		}
-	}
 }
 
 /* ---- Exemptions ---- */
@@ -222,22 +34,22 @@ static void lint_exemption(struct mr_builder *b, const struct mr_exemption *e, c
 	const char *name = mr_faults_show(b->faults, mr_str_of(e->name ? e->name : "?"));
 
 	if (!e->owner)
-		WARN(b, LINT_OWNER, &where, "exemption %s does not say who asked for it\nset owner", name);
+		MR_WARN(b, MR_LINT_OWNER, &where, "exemption %s does not say who asked for it\nset owner", name);
 	if (!e->reason)
-		WARN(b, LINT_REASON, &where, "exemption %s does not say why it is there\nset reason", name);
+		MR_WARN(b, MR_LINT_REASON, &where, "exemption %s does not say why it is there\nset reason", name);
 	if (e->expires_ms == INT64_MAX)
-		WARN(b, LINT_EXPIRY, &where, "exemption %s never ends\nset expires = \"YYYY-MM-DD\", and look at it again on that day",
+		MR_WARN(b, MR_LINT_EXPIRY, &where, "exemption %s never ends\nset expires = \"YYYY-MM-DD\", and look at it again on that day",
 		     name);
 	else if (e->expires_ms < b->now_ms)
-		WARN(b, LINT_EXPIRED, &expires, "exemption %s has expired and does nothing any more\ntake it out, or give it another day",
+		MR_WARN(b, MR_LINT_EXPIRED, &expires, "exemption %s has expired and does nothing any more\ntake it out, or give it another day",
 		     name);
 	if (place->own_domain)
-		WARN(b, LINT_OWN_SENDER, &place->own_domain_where,
+		MR_WARN(b, MR_LINT_OWN_SENDER, &place->own_domain_where,
 		     "exemption %s excuses senders of our own domain, and a spammer claims just those\n"
 		     "use login or network instead of sender", name);
 	where = mr_read_where(b, place->setting, "exemptions.rules");
 	if (place->later)
-		WARN(b, LINT_LATER, &where, "exemption %s names a rule that is not in this version and does nothing\nleave it if you wait for that version, else take it out",
+		MR_WARN(b, MR_LINT_LATER, &where, "exemption %s names a rule that is not in this version and does nothing\nleave it if you wait for that version, else take it out",
 		     name);
 }
 
@@ -291,25 +103,25 @@ static void lint_exempted_rules(struct mr_builder *b, const struct mr_exemption 
 
 	if ((e->login && mr_patternset_is_empty(e->login)) || (e->sender && mr_patternset_is_empty(e->sender)) ||
 	    (e->recipient && mr_patternset_is_empty(e->recipient)) || (e->network && mr_prefixset_is_empty(e->network)))
-		WARN(b, LINT_NEVER, &where, "exemption %s has an empty list as a condition, so it holds for nobody\nfill the list, or take the exemption out",
+		MR_WARN(b, MR_LINT_NEVER, &where, "exemption %s has an empty list as a condition, so it holds for nobody\nfill the list, or take the exemption out",
 		     name);
 	for (enum mr_rule rule = MR_RULE_ACCESS; rule < MR_RULE_COUNT; rule++) {
 		const char *why = e->rules & MR_RULE_BIT(rule) ? why_idle(b, rule, e) : NULL;
 
 		if (why)
-			WARN(b, LINT_NEVER, &where, "exemption %s can never excuse from %s: %s\ntake %s out of rules", name,
+			MR_WARN(b, MR_LINT_NEVER, &where, "exemption %s can never excuse from %s: %s\ntake %s out of rules", name,
 			     mr_rule_row(rule)->name, why, mr_rule_row(rule)->name);
 	}
 }
 
 /* ---- Rules that do nothing ---- */
 
-static void warn_off(struct mr_builder *b, const config_setting_t *group, const char *full_name, enum lint lint,
+static void warn_off(struct mr_builder *b, const config_setting_t *group, const char *full_name, enum mr_lint lint,
 		     const char *what)
 {
 	struct mr_where where = mr_read_where(b, group, full_name);
 
-	WARN(b, lint, &where, "%s\nwrite \"observe\" to see what it would do, then \"enforce\"", what);
+	MR_WARN(b, lint, &where, "%s\nwrite \"observe\" to see what it would do, then \"enforce\"", what);
 }
 
 static void lint_off(struct mr_builder *b)
@@ -319,12 +131,12 @@ static void lint_off(struct mr_builder *b)
 	char what[96];
 
 	if (policy->mode == MR_MODE_OFF)
-		warn_off(b, b->root, "mode", LINT_FILTERING, "mode is off: Mailreeve does nothing at all");
+		warn_off(b, b->root, "mode", MR_LINT_FILTERING, "mode is off: Mailreeve does nothing at all");
 	if (policy->access.rule.mode == MR_MODE_OFF)
-		warn_off(b, mr_read_group(b, "access"), "access.mode", LINT_FILTERING,
+		warn_off(b, mr_read_group(b, "access"), "access.mode", MR_LINT_FILTERING,
 			 "access is off: clients are not filtered by their address");
 	if (policy->relay.rule.mode == MR_MODE_OFF)
-		warn_off(b, mr_read_group(b, "relay"), "relay.mode", LINT_FILTERING,
+		warn_off(b, mr_read_group(b, "relay"), "relay.mode", MR_LINT_FILTERING,
 			 "relay is off: nothing here keeps the server from being an open relay");
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		int n = (int)(strchr(modes[i], '.') - modes[i]);
@@ -335,11 +147,11 @@ static void lint_off(struct mr_builder *b)
 		snprintf(what, sizeof(what), "the rule %s is off", name);
 		group = mr_read_group(b, name);
 		if (mr_read_word(group, modes[i]) == MR_MODE_OFF)
-			warn_off(b, group, modes[i], LINT_OFF, what);
+			warn_off(b, group, modes[i], MR_LINT_OFF, what);
 	}
 	for (size_t i = 0; i < policy->shield_count; i++) {
 		if (policy->shield[i].rule.mode == MR_MODE_OFF)
-			warn_off(b, b->shield_places[i], "shield.mode", LINT_OFF, "this shield is off");
+			warn_off(b, b->shield_places[i], "shield.mode", MR_LINT_OFF, "this shield is off");
 	}
 }
 
@@ -348,7 +160,7 @@ static void never(struct mr_builder *b, const config_setting_t *group, const cha
 {
 	struct mr_where where = mr_read_where(b, group, full_name);
 
-	WARN(b, LINT_NEVER, &where, "%s\n%s", what, cure);
+	MR_WARN(b, MR_LINT_NEVER, &where, "%s\n%s", what, cure);
 }
 
 static bool map_is_empty(const struct mr_strmap *map)
@@ -416,7 +228,7 @@ static void lint_shields(struct mr_builder *b)
 			never(b, group, "shield.domains", "this shield names no domains, so it guards nothing",
 			      "set domains = [ \"@local\" ], or take the shield out");
 		if (shield->except_local_recipients)
-			WARN(b, LINT_SHIELD_LOCAL, &where,
+			MR_WARN(b, MR_LINT_SHIELD_LOCAL, &where,
 			     "this shield does not look at mail to our own domains, where a forged colleague does most harm\n"
 			     "set except_local_recipients = false");
 		for (size_t j = 0; j < b->trust_count; j++) {
@@ -451,26 +263,33 @@ static void lint_idle_rules(struct mr_builder *b)
 		never(b, group, "limits", "limits sets neither recipients nor size", "set one of them, or leave limits out");
 	for (size_t i = 0; i < b->network_count; i++) {
 		if (mr_prefixset_is_empty(b->networks[i].set))
-			WARN(b, LINT_NEVER, &b->networks[i].where, "network %s is empty, so that nobody is in it\ngive it addresses, or take it out",
+			MR_WARN(b, MR_LINT_NEVER, &b->networks[i].where, "network %s is empty, so that nobody is in it\ngive it addresses, or take it out",
 			     mr_faults_show(b->faults, mr_str_of(b->networks[i].name)));
 	}
 }
 
+/* A login without a domain owns its name in every domain of ours: with one domain there is no doubt about which. */
 static void lint_sender_map(struct mr_builder *b)
 {
 	const config_setting_t *group = mr_read_group(b, "sender");
 	struct mr_where where = mr_read_where(b, group, "sender.logins");
-	struct mr_str login;
-	size_t at = 0;
+	struct mr_str login, domain;
+	size_t at = 0, domains = 0;
 
-	if (!acts(b, &b->policy->sender.rule) || !b->policy->sender.own || b->policy->login.default_domain)
+	while (domains < 2 && mr_domainset_next(b->policy->domains, &at, &domain))
+		domains += domain.p[0] == '.' ? 2 : 1;
+	if (!acts(b, &b->policy->sender.rule) || !b->policy->sender.own || domains < 2)
 		return;
+	at = 0;
 	while (b->policy->sender.logins && mr_strmap_next(b->policy->sender.logins, &at, &login, NULL)) {
+		const char *shown;
+
 		if (mr_str_find(login, '@') < login.n)
 			continue;
-		WARN(b, LINT_SENDER_DOMAIN, &where,
-		     "the sender map has the login \"%s\" without a domain, so that nobody can tell its own address\n"
-		     "set login.default_domain, or sender.own = false", mr_faults_show(b->faults, login));
+		shown = mr_faults_show(b->faults, login);
+		MR_WARN(b, MR_LINT_SENDER_DOMAIN, &where,
+			"the sender map has the login \"%s\" without a domain, so that it owns %s@ in each of our domains\n"
+			"set login.default_domain, or sender.own = false", shown, shown);
 		return;
 	}
 }
@@ -484,18 +303,14 @@ static void lint_later(struct mr_builder *b)
 		struct mr_where where = mr_tree_where(b->tree, group);
 
 		if (group)
-			WARN(b, LINT_LATER, &where,
+			MR_WARN(b, MR_LINT_LATER, &where,
 			     "%s is not in this version and does nothing\nleave it if you wait for that version, else take it out", row->name);
 	}
 }
 
 void mr_lint_run(struct mr_builder *b)
 {
-	lint_wide(b);
-	lint_wide_domains(b, "domains", b->policy->domains);
-	lint_wide_domains(b, "relays", b->policy->relays);
-	lint_loopback(b);
-	lint_own_addresses(b);
+	mr_lint_trust(b);
 	for (size_t i = 0; i < b->policy->exemption_count; i++) {
 		lint_exemption(b, &b->policy->exemptions[i], &b->exemption_places[i]);
 		lint_exempted_rules(b, &b->policy->exemptions[i], &b->exemption_places[i]);

@@ -4,6 +4,13 @@
 
 #include <stddef.h>
 
+enum mr_lint {
+#define MR_LINT(name, id, words) MR_LINT_##name,
+#include "policy/lint.def"
+#undef MR_LINT
+	MR_LINT_COUNT
+};
+
 struct mr_lint_row {
 	const char *id;
 	const char *words;
@@ -11,5 +18,14 @@ struct mr_lint_row {
 
 /* The i-th row, NULL behind the last. */
 const struct mr_lint_row *mr_lint_row(size_t i);
+
+/* Adds a warning; format as in mr_faults_add. */
+#define MR_WARN(b, lint, where, ...) \
+	mr_faults_add((b)->faults, MR_FAULT_WARNING, mr_lint_row(lint)->id, where, __VA_ARGS__)
+
+struct mr_builder;
+
+/* The part of mr_lint_run that looks at networks, domains and own addresses. */
+void mr_lint_trust(struct mr_builder *b);
 
 #endif

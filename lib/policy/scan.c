@@ -10,17 +10,9 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "policy/token.h"
 
-enum { DEPTH_MAX = 16, SYNTAX_FAULTS_MAX = 20, NAME_MAX_BYTES = 100 };
-
-enum kind { T_END, T_STRING, T_INT, T_FLOAT, T_BOOL, T_WORD, T_MARK, T_STRAY };
-
-struct token {
-	enum kind kind;
-	struct mr_str text; /* with its quotes */
-	unsigned line;
-	bool unclosed; /* a string without its second quote */
-};
+enum { DEPTH_MAX = 16, SYNTAX_FAULTS_MAX = 20 };
 
 enum want { W_NAME, W_ASSIGN, W_VALUE, W_AFTER, W_ELEMENT, W_COMMA };
 
@@ -29,7 +21,7 @@ struct frame {
 	unsigned line;
 	unsigned group;
 	enum want want;
-	enum kind kind; /* of the elements of an array; T_END: none yet */
+	enum mr_token_kind kind; /* of the elements of an array; MR_TOKEN_END: none yet */
 };
 
 struct scanner {
@@ -37,16 +29,15 @@ struct scanner {
 	struct mr_faults *faults;
 	struct mr_scan *out;
 	struct mr_strmap *names; /* "group name" -> line */
-	size_t at;
-	unsigned line;
+	struct mr_token_reader reader;
 	unsigned out_line;
 	unsigned groups, again, fault_count;
 	struct frame frames[DEPTH_MAX];
 	size_t depth;
-	struct token name; /* whose value is awaited */
+	struct mr_token name; /* whose value is awaited */
 	bool comma;        /* before the next element */
 	unsigned skipped;  /* line of which the rest makes no sense; 0: none */
-	enum kind last;    /* the value before */
+	enum mr_token_kind last;    /* the value before */
 	int err;
 };
 
@@ -128,103 +119,9 @@ static void stop(struct scanner *s, unsigned line, const char *what, struct mr_s
 	fault(s, line, what, shown, cure);
 }
 
-/* ---- Tokens ---- */
-
-static bool is_word_byte(char c)
+static bool is_mark(const struct mr_token *token, char mark)
 {
-	char l = mr_ascii_lower(c);
-
-	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("_-*+./@%", c) != NULL);
-}
-
-static bool is_name(struct mr_str word)
-{
-	char first = word.n ? mr_ascii_lower(word.p[0]) : '\0';
-
-	if (first < 'a' || first > 'z' || word.n > NAME_MAX_BYTES)
-		return false;
-	for (size_t i = 1; i < word.n; i++) {
-		if (!is_word_byte(word.p[i]) || strchr("*+./@%", word.p[i]))
-			return false;
-	}
-	return true;
-}
-
-static size_t digits(struct mr_str s, size_t at)
-{
-	size_t from = at;
-
-	while (at < s.n && s.p[at] >= '0' && s.p[at] <= '9')
-		at++;
-	return at - from;
-}
-
-static enum kind kind_of_word(struct mr_str word)
-{
-	size_t sign = word.n > 0 && (word.p[0] == '+' || word.p[0] == '-');
-	size_t whole = digits(word, sign);
-	size_t at = sign + whole;
-
-	if (mr_str_equal_nocase(word, MR_STR("true")) || mr_str_equal_nocase(word, MR_STR("false")))
-		return T_BOOL;
-	if (whole == 0 || whole > 18 || (whole > 1 && word.p[sign] == '0'))
-		return T_WORD;
-	if (at == word.n)
-		return T_INT;
-	if (word.p[at] == '.' && digits(word, at + 1) > 0 && at + 1 + digits(word, at + 1) == word.n)
-		return T_FLOAT;
-	return T_WORD;
-}
-
-static void read_string(struct scanner *s, struct token *token)
-{
-	const char *p = s->text->bytes;
-	size_t from = s->at++;
-
-	while (s->at < s->text->n && p[s->at] != '"' && p[s->at] != '\n')
-		s->at += p[s->at] == '\\' && p[s->at + 1] != '\n' && s->at + 1 < s->text->n ? 2 : 1;
-	token->kind = T_STRING;
-	token->unclosed = s->at >= s->text->n || p[s->at] != '"';
-	if (!token->unclosed)
-		s->at++;
-	token->text = (struct mr_str){ p + from, s->at - from };
-}
-
-static struct token next_token(struct scanner *s)
-{
-	const char *p = s->text->bytes;
-	struct token token = { .kind = T_END };
-	size_t from;
-
-	for (; s->at < s->text->n && strchr(" \t\r\n\f", p[s->at]); s->at++)
-		s->line += p[s->at] == '\n';
-	token.line = s->line;
-	if (s->at >= s->text->n)
-		return token;
-	if (p[s->at] == '"') {
-		read_string(s, &token);
-		return token;
-	}
-	from = s->at;
-	while (s->at < s->text->n && is_word_byte(p[s->at]))
-		s->at++;
-	if (s->at > from) {
-		token.text = (struct mr_str){ p + from, s->at - from };
-		token.kind = kind_of_word(token.text);
-		return token;
-	}
-	token.kind = strchr("{}[]()=:,;", p[s->at]) ? T_MARK : T_STRAY;
-	s->at++;
-	/* A run of other bytes is one fault, not one for each. */
-	while (token.kind == T_STRAY && s->at < s->text->n && !is_word_byte(p[s->at]) && !strchr(" \t\r\n\f\"{}[]()=:,;", p[s->at]))
-		s->at++;
-	token.text = (struct mr_str){ p + from, s->at - from };
-	return token;
-}
-
-static bool is_mark(const struct token *token, char mark)
-{
-	return token->kind == T_MARK && token->text.p[0] == mark;
+	return token->kind == MR_TOKEN_MARK && token->text.p[0] == mark;
 }
 
 /* ---- Syntax ---- */
@@ -241,13 +138,13 @@ static void push(struct scanner *s, char open, unsigned line)
 		return;
 	}
 	s->frames[s->depth++] = (struct frame){ open, line, s->groups++, open == '{' || open == '\0' ? W_NAME : W_ELEMENT,
-						T_END };
+						MR_TOKEN_END };
 }
 
 /* The name under which the setting goes to libconfig: another one when it was set before. */
 static void put_name(struct scanner *s)
 {
-	char key[NAME_MAX_BYTES + 32], again[32];
+	char key[MR_TOKEN_NAME_MAX + 32], again[32];
 	int n = snprintf(key, sizeof(key), "%u %.*s", top(s)->group, (int)s->name.text.n, s->name.text.p);
 	struct mr_str full = { key, (size_t)n };
 	uintptr_t before = (uintptr_t)mr_strmap_get(s->names, full);
@@ -283,24 +180,24 @@ static void put_before_value(struct scanner *s, unsigned line)
 }
 
 /* Writes a scalar as libconfig wants it. */
-static void put_scalar(struct scanner *s, const struct token *token)
+static void put_scalar(struct scanner *s, const struct mr_token *token)
 {
-	if (token->kind == T_WORD || token->unclosed) {
+	if (token->kind == MR_TOKEN_WORD || token->unclosed) {
 		put_at(s, "\"", 1, token->line);
 		s->out->n -= s->err ? 0 : 1; /* the blank would be part of the string */
-		if (token->kind != T_STRING)
+		if (token->kind != MR_TOKEN_STRING)
 			put(s, token->text.p, token->text.n);
 		put(s, "\" ", 2);
 	} else {
 		put_at(s, token->text.p, token->text.n, token->line);
-		if (token->kind == T_INT && token->text.n > 9 && !s->err) {
+		if (token->kind == MR_TOKEN_INT && token->text.n > 9 && !s->err) {
 			s->out->n--;
 			put(s, "L ", 2);
 		}
 	}
 }
 
-static bool line_has_bracket(const struct token *token)
+static bool line_has_bracket(const struct mr_token *token)
 {
 	for (size_t i = 0; i < token->text.n; i++) {
 		if (strchr("[](){}", token->text.p[i]))
@@ -310,7 +207,7 @@ static bool line_has_bracket(const struct token *token)
 }
 
 /* Whether a string can be kept; says what is wrong with it. */
-static void check_string(struct scanner *s, const struct token *token)
+static void check_string(struct scanner *s, const struct mr_token *token)
 {
 	for (size_t i = 0; i + 1 < token->text.n; i++) {
 		if (token->text.p[i] != '\\')
@@ -326,23 +223,22 @@ static void check_string(struct scanner *s, const struct token *token)
 		fault(s, token->line, "this string is not closed on its line", MR_STR_ABSENT, "end it with a quote");
 }
 
-static void take_scalar(struct scanner *s, const struct token *token)
+static void take_scalar(struct scanner *s, const struct mr_token *token)
 {
 	struct frame *frame = top(s);
-	enum kind kind = token->kind == T_WORD ? T_STRING : token->kind;
-	size_t sign = token->text.n > 1 && strchr("+-", token->text.p[0]);
+	enum mr_token_kind kind = token->kind == MR_TOKEN_WORD ? MR_TOKEN_STRING : token->kind;
 
-	if (token->kind == T_WORD) {
-		bool zero = token->text.p[sign] == '0' && digits(token->text, sign) == token->text.n - sign;
+	if (token->kind == MR_TOKEN_WORD) {
+		bool zero = mr_token_has_leading_zero(token->text);
 
 		fault(s, token->line, zero ? "a number with a leading zero" : "a value without quotes:", token->text,
 		      zero ? "write it without, or as text in quotes" : "put it in quotes");
-	} else if (token->kind == T_STRING) {
+	} else if (token->kind == MR_TOKEN_STRING) {
 		check_string(s, token);
 	}
 	if (s->out->stopped)
 		return;
-	if (frame->open == '[' && frame->kind != T_END && frame->kind != kind) {
+	if (frame->open == '[' && frame->kind != MR_TOKEN_END && frame->kind != kind) {
 		fault(s, token->line, "[ ] holds values of different types:", token->text,
 		      "write them all in quotes, or all without");
 		s->comma = false;
@@ -356,7 +252,7 @@ static void take_scalar(struct scanner *s, const struct token *token)
 	frame->want = frame->open == '[' || frame->open == '(' ? W_COMMA : W_AFTER;
 }
 
-static void take_open(struct scanner *s, const struct token *token)
+static void take_open(struct scanner *s, const struct mr_token *token)
 {
 	struct frame *frame = top(s);
 
@@ -367,11 +263,11 @@ static void take_open(struct scanner *s, const struct token *token)
 	put_before_value(s, token->line);
 	put_at(s, token->text.p, 1, token->line);
 	frame->want = frame->open == '(' ? W_COMMA : W_AFTER;
-	s->last = T_END;
+	s->last = MR_TOKEN_END;
 	push(s, token->text.p[0], token->line);
 }
 
-static void take_close(struct scanner *s, const struct token *token)
+static void take_close(struct scanner *s, const struct mr_token *token)
 {
 	static const char pairs[] = "{}[]()";
 	struct frame *frame = top(s);
@@ -390,44 +286,44 @@ static void take_close(struct scanner *s, const struct token *token)
 	s->comma = false;
 	put_at(s, token->text.p, 1, token->line);
 	s->depth--;
-	s->last = T_END;
+	s->last = MR_TOKEN_END;
 }
 
 /* The rest of the line, up to the next bracket, is passed over. */
-static void unexpected(struct scanner *s, const struct token *token, const char *wanted)
+static void unexpected(struct scanner *s, const struct mr_token *token, const char *wanted)
 {
 	char what[96];
 
 	snprintf(what, sizeof(what), "%s is wanted here, not", wanted);
 	fault(s, token->line, what, token->text,
 	      mr_str_equal(token->text, MR_STR("@include")) ? "write @include \"file\" at the beginning of a line" :
-	      mr_str_find(token->text, '.') < token->text.n && token->kind == T_WORD ?
+	      mr_str_find(token->text, '.') < token->text.n && token->kind == MR_TOKEN_WORD ?
 							      "write group: { name = value }" :
 							      "see mailreeve.conf(5) for how a policy is written");
 	s->skipped = token->line;
 }
 
-static bool is_open(const struct token *token)
+static bool is_open(const struct mr_token *token)
 {
-	return token->kind == T_MARK && strchr("{[(", token->text.p[0]);
+	return token->kind == MR_TOKEN_MARK && strchr("{[(", token->text.p[0]);
 }
 
-static bool is_close(const struct token *token)
+static bool is_close(const struct mr_token *token)
 {
-	return token->kind == T_MARK && strchr("}])", token->text.p[0]);
+	return token->kind == MR_TOKEN_MARK && strchr("}])", token->text.p[0]);
 }
 
-static bool is_scalar(const struct token *token)
+static bool is_scalar(const struct mr_token *token)
 {
-	return token->kind == T_STRING || token->kind == T_INT || token->kind == T_FLOAT || token->kind == T_BOOL ||
-	       token->kind == T_WORD;
+	return token->kind == MR_TOKEN_STRING || token->kind == MR_TOKEN_INT || token->kind == MR_TOKEN_FLOAT || token->kind == MR_TOKEN_BOOL ||
+	       token->kind == MR_TOKEN_WORD;
 }
 
-static void want_name(struct scanner *s, const struct token *token)
+static void want_name(struct scanner *s, const struct mr_token *token)
 {
 	if (is_close(token)) {
 		take_close(s, token);
-	} else if (token->kind == T_WORD && is_name(token->text)) {
+	} else if (token->kind == MR_TOKEN_WORD && mr_token_is_name(token->text)) {
 		s->name = *token;
 		top(s)->want = W_ASSIGN;
 	} else if (is_open(token)) {
@@ -437,33 +333,26 @@ static void want_name(struct scanner *s, const struct token *token)
 	}
 }
 
-/* Whether the rest of the line begins like "= value": then word was a name and not the value of the name before. */
-static bool assign_follows(const struct scanner *s)
-{
-	size_t at = s->at;
-
-	while (at < s->text->n && (s->text->bytes[at] == ' ' || s->text->bytes[at] == '\t'))
-		at++;
-	return at < s->text->n && (s->text->bytes[at] == '=' || s->text->bytes[at] == ':');
-}
-
-static void want_value(struct scanner *s, const struct token *token)
+static void want_value(struct scanner *s, const struct mr_token *token)
 {
 	struct frame *frame = top(s);
 
 	if (is_open(token)) {
 		take_open(s, token);
-	} else if (is_scalar(token) && !(token->kind == T_WORD && assign_follows(s))) {
+	} else if (is_scalar(token) && !(token->kind == MR_TOKEN_WORD && mr_token_assign_follows(&s->reader))) {
 		take_scalar(s, token);
+	} else if (token->kind == MR_TOKEN_STRAY) {
+		frame->want = W_NAME;
+		unexpected(s, token, "a value");
 	} else {
 		fault(s, s->name.line, "this setting has no value:", s->name.text, "write name = value");
 		frame->want = W_NAME;
-		if (is_close(token) || token->kind == T_WORD)
+		if (is_close(token) || token->kind == MR_TOKEN_WORD)
 			want_name(s, token);
 	}
 }
 
-static void want_assign(struct scanner *s, const struct token *token)
+static void want_assign(struct scanner *s, const struct mr_token *token)
 {
 	top(s)->want = W_VALUE;
 	if (is_mark(token, '=') || is_mark(token, ':'))
@@ -473,9 +362,9 @@ static void want_assign(struct scanner *s, const struct token *token)
 	want_value(s, token);
 }
 
-static void want_after(struct scanner *s, const struct token *token)
+static void want_after(struct scanner *s, const struct mr_token *token)
 {
-	if (token->kind == T_STRING && s->last == T_STRING) {
+	if (token->kind == MR_TOKEN_STRING && s->last == MR_TOKEN_STRING) {
 		check_string(s, token);
 		put_scalar(s, token);
 		return;
@@ -485,7 +374,7 @@ static void want_after(struct scanner *s, const struct token *token)
 		want_name(s, token);
 }
 
-static void want_element(struct scanner *s, const struct token *token)
+static void want_element(struct scanner *s, const struct mr_token *token)
 {
 	if (is_close(token))
 		take_close(s, token);
@@ -497,7 +386,7 @@ static void want_element(struct scanner *s, const struct token *token)
 		unexpected(s, token, "a value");
 }
 
-static void want_comma(struct scanner *s, const struct token *token)
+static void want_comma(struct scanner *s, const struct mr_token *token)
 {
 	if (is_mark(token, ',')) {
 		s->comma = true;
@@ -513,7 +402,7 @@ static void want_comma(struct scanner *s, const struct token *token)
 	}
 }
 
-static void take(struct scanner *s, const struct token *token)
+static void take(struct scanner *s, const struct mr_token *token)
 {
 	if (s->skipped == token->line && !is_open(token) && !is_close(token))
 		return;
@@ -555,17 +444,18 @@ static void finish(struct scanner *s)
 int mr_scan_text(const struct mr_text *text, struct mr_faults *faults, const unsigned char key[MR_HASH_KEY_BYTES],
 		 struct mr_scan *scan_r)
 {
-	struct scanner s = { .text = text, .faults = faults, .out = scan_r, .line = 1, .out_line = 1, .last = T_END };
+	struct scanner s = { .text = text, .faults = faults, .out = scan_r, .out_line = 1, .last = MR_TOKEN_END };
 
 	*scan_r = (struct mr_scan){ 0 };
 	s.names = mr_strmap_new(key);
 	if (!s.names)
 		return MR_ERR_NOMEM;
+	s.reader = (struct mr_token_reader){ { text->bytes, text->n }, 0, 1 };
 	push(&s, '\0', 1);
 	while (!s.err && !scan_r->stopped) {
-		struct token token = next_token(&s);
+		struct mr_token token = mr_token_next(&s.reader);
 
-		if (token.kind == T_END) {
+		if (token.kind == MR_TOKEN_END) {
 			finish(&s);
 			break;
 		}

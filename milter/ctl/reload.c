@@ -47,7 +47,8 @@ static char *control_by_text(const char *file)
 	FILE *in = fopen(file, "re");
 
 	while (in != NULL && path == NULL && fgets(line, sizeof(line), in) != NULL)
-		if (sscanf(line, " control = \"%255[^\"]\"", value) == 1 || sscanf(line, " control : \"%255[^\"]\"", value) == 1)
+		if (sscanf(line, " control = \"%255[^\"]\"", value) == 1 ||
+		    sscanf(line, " control : \"%255[^\"]\"", value) == 1)
 			path = path_of(value);
 	if (in != NULL)
 		fclose(in);
@@ -93,8 +94,8 @@ static void print_faults(const json_t *faults)
 		long long line = json_integer_value(json_object_get(fault, "line"));
 
 		if (line > 0)
-			printf("%s:%lld: %s%s%s%s\n", text_member(fault, "file"), line, mark, text_member(fault, "what"),
-			       cure[0] != '\0' ? "; " : "", cure);
+			printf("%s:%lld: %s%s%s%s\n", text_member(fault, "file"), line, mark,
+			       text_member(fault, "what"), cure[0] != '\0' ? "; " : "", cure);
 		else
 			printf("%s: %s%s%s%s\n", text_member(fault, "file"), mark, text_member(fault, "what"),
 			       cure[0] != '\0' ? "; " : "", cure);
@@ -116,12 +117,13 @@ static int report(const char *answer, bool as_json)
 		print_faults(json_object_get(object, "faults"));
 	if (!loaded && !refused)
 		fprintf(stderr, "mailreeve: the daemon did not reload: %s\n",
-			json_object_get(object, "error") != NULL ? text_member(object, "error") : "its answer makes no sense");
+			json_object_get(object, "error") != NULL ? text_member(object, "error") : "its answer makes no "
+									       "sense");
 	else if (!as_json && loaded)
 		printf("The policy is in force: generation %lld, %lld warnings.\n", generation, warnings);
 	else if (!as_json)
-		printf("The policy was not put in force: %lld errors, %lld warnings. Generation %lld stays.\n", errors, warnings,
-		       generation);
+		printf("The policy was not put in force: %lld errors, %lld warnings. Generation %lld stays.\n",
+		       errors, warnings, generation);
 	json_decref(object);
 	if (refused)
 		return EXIT_REFUSED;
@@ -137,7 +139,8 @@ static int reload(const char *socket, bool as_json)
 	int status;
 
 	if (err != 0) {
-		fprintf(stderr, "mailreeve: no mailreeved answers at %s: %s; is it running (systemctl status mailreeved), and are "
+		fprintf(stderr, "mailreeve: no mailreeved answers at %s: %s; is it running (systemctl status "
+			"mailreeved), and are "
 			"you root or its user?\n", socket, strerror(errno));
 		return EXIT_NO_DAEMON;
 	}

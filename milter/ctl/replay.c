@@ -1,6 +1,6 @@
 /*
- * mailreeve replay: plays recorded facts under a policy and prints the event lines. It keeps no state; the time of every
- * verdict is what the facts say. The engine is in the library.
+ * mailreeve replay: plays recorded facts under a policy and prints the event lines. It keeps no state; the time of
+ * every verdict is what the facts say. The engine is in the library.
  */
 #include "ctl.h"
 
@@ -65,7 +65,8 @@ static int read_options(int argc, char **argv, struct options *options_r)
 		}
 	}
 	if (argc - optind > 1) {
-		fprintf(stderr, "mailreeve replay: one file of facts at a time; write \"-\" and pipe several\n%s", usage);
+		fprintf(stderr, "mailreeve replay: one file of facts at a time; write \"-\" and pipe several\n%s",
+			usage);
 		return -1;
 	}
 	if (optind < argc)
@@ -78,12 +79,16 @@ static void print_errors(const struct mr_faults *faults)
 	const struct mr_fault *fault;
 
 	for (size_t i = 0; (fault = mr_faults_at(faults, i)) != NULL; i++) {
-		if (fault->level == MR_FAULT_ERROR)
+		if (fault->level != MR_FAULT_ERROR)
+			continue;
+		if (fault->line > 0)
 			fprintf(stderr, "%s:%u: %s; %s\n", fault->file, fault->line, fault->what, fault->cure);
+		else
+			fprintf(stderr, "%s: %s; %s\n", fault->file, fault->what, fault->cure);
 	}
 }
 
-/* The wall clock tells only which exemptions have expired on the day of the replay, for the lint: it decides nothing. */
+/* The wall clock tells the lint which exemptions have expired on the day of the replay; it decides nothing. */
 static int load_policy(const char *file, struct mr_policy **policy_r)
 {
 	struct mr_policy_text *text = NULL;
@@ -163,7 +168,8 @@ static int play(struct mr_replay *replay, FILE *file, const char *name)
 			err = mr_replay_line(replay, line.n == 0 ? "" : line.p, line.n, &column, &why);
 		if (err == 0)
 			continue;
-		report_line(name, number, err == SYNTAX_ERROR ? column : 1, err == SYNTAX_ERROR ? why : mr_err_text(err));
+		report_line(name, number, err == SYNTAX_ERROR ? column : 1,
+			    err == SYNTAX_ERROR ? why : mr_err_text(err));
 		status = EXIT_UNREADABLE;
 	}
 	if (got < 0 || ferror(file) != 0) {
@@ -181,7 +187,8 @@ static void report_backwards(const struct mr_replay *replay)
 
 	mr_replay_counts(replay, &played, &backwards);
 	if (backwards > 0)
-		fprintf(stderr, "mailreeve replay: in %llu of %llu facts the time went backwards; it was taken as the latest seen\n",
+		fprintf(stderr,
+			"mailreeve replay: in %llu of %llu facts the time went back; the latest seen was taken\n",
 			(unsigned long long)backwards, (unsigned long long)played);
 }
 
@@ -222,7 +229,8 @@ int mr_ctl_replay(int argc, char **argv)
 	int status = EXIT_USAGE;
 	if (load_policy(options.policy, &policy) == 0) {
 		if (options.state != NULL)
-			fprintf(stderr, "mailreeve replay: --state %s is not used: this version keeps no state\n", options.state);
+			fprintf(stderr, "mailreeve replay: --state %s is not used: this version keeps no state\n",
+				options.state);
 		setvbuf(stdout, output, _IOFBF, sizeof(output));
 		status = play_file(policy, file, standard_input ? "-" : options.facts);
 	}

@@ -8,11 +8,6 @@ MESSAGES = 3000
 SESSIONS = 20
 
 
-def read_pid(file):
-    with open(file) as text:
-        return int(text.read())
-
-
 def ticks(pid, with_children):
     """User and system time of a process, in clock ticks; with_children: and of those that it has waited for."""
     try:
@@ -47,7 +42,7 @@ def wait_for_queue(postfix):
 
 def send(postfix, server):
     """One run: messages a second, CPU us a message of Postfix and of the filter."""
-    master = read_pid(os.path.join(postfix.settings["queue_directory"], "pid", "master.pid"))
+    master = postfix.pid()
     before, filter_before = postfix_seconds(master), filter_seconds(server)
     begun = time.monotonic()
     subprocess.run(["/usr/sbin/smtp-source", "-s", str(SESSIONS), "-m", str(MESSAGES), "-l", "2048", "-N",

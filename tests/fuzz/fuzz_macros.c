@@ -148,6 +148,7 @@ static void connect_event(struct play *play)
 		info.address_length = play->length[0];
 	}
 	info.local = play->text[5] != NULL;
+	transaction_ends(play);
 	mr_session_connect(play->session, play->now_ms, &info, &reply);
 	check_reply(&reply);
 }
@@ -213,6 +214,7 @@ static void play_event(struct play *play, char letter)
 		connect_event(play);
 		break;
 	case 'H':
+		transaction_ends(play);
 		mr_session_helo(play->session, play->now_ms, play->text[0], play->text[1], play->text[2]);
 		break;
 	case 'M':

@@ -41,12 +41,11 @@ lint_clang_tidy() {
 }
 lint_mandoc() {
 	have mandoc || return
-	pages=$(find "$source" -name '*.[1358]' -not -path '*/.git/*' | sort)
-	status=0
-	for page in $pages; do
-		mandoc -Tlint -W warning "$page" || status=1
-	done
-	report "mandoc ($(echo "$pages" | wc -w) pages)" "$status"
+	pages=$(find "$source" -name '*.[1358]' -not -path '*/.git/*' -not -path '*/autom4te.cache/*' | sort)
+	# a page of ours is not installed here, and not every system has the others: manual.sh looks after references
+	# shellcheck disable=SC2086 # words
+	! mandoc -Tlint $pages | grep -vE 'referenced manual not found|outdated mandoc.db'
+	report "mandoc ($(echo "$pages" | wc -w) pages)" $?
 }
 lint_shellcheck() {
 	have shellcheck || return

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks the manual pages against the tables that the programs are made from: every setting, lint, reason, event
 # action, exported function, command and event field has its entry, every entry is in the tables, and each setting's
-# entry names its default and its choices. Then mandoc -Tlint.
+# entry names its default, its choices and an example that can be loaded. Then mandoc -Tlint.
 # usage: manual.sh [SOURCE_DIR]   Exit status: 0 all is well, 1 something is missing, 77 mandoc is not installed.
 set -u
 LC_ALL=C
@@ -13,6 +13,7 @@ events=$top/lib/eventlog/mailreeve-events.5
 library=$top/lib/libmailreeve.3
 command=$top/milter/ctl/mailreeve.1
 daemon=$top/milter/mailreeved.8
+mailreeve=${MAILREEVE:-./milter/ctl/mailreeve}
 schema=$top/contrib/siem/mailreeve-events.schema.json
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -81,6 +82,44 @@ awk -F'\t' -v page="$conf" '
 	}
 	END { exit wrong }' "$conf" "$work/settings" || bad=1
 
+# Each setting's example is a policy that can be loaded, where the program is built. Files are not there: passed over.
+# policy_of NAME EXAMPLE: a whole policy around one line of it.
+policy_of() {
+	[ "$1" = domains ] || echo 'domains = [ "example.com" ]'
+	case $1 in
+	networks.NAME.addresses) echo "networks: { x: { $2 } }" ;;
+	networks.*) echo "networks: { x: { addresses = \"192.0.2.0/24\"  $2 } }" ;;
+	*) echo 'networks: { office: { addresses = "192.0.2.0/24" } }' ;;
+	esac
+	case $1 in
+	networks.*) ;;
+	exemptions.name) echo "exemptions: { $2  rules = \"sender\"  login = \"*\" }" ;;
+	exemptions.rules) echo "exemptions: { name = \"x\"  $2  login = \"*\" }" ;;
+	exemptions.owner | exemptions.reason | exemptions.expires)
+		echo "exemptions: { name = \"x\"  rules = \"sender\"  login = \"*\"  $2 }"
+		;;
+	exemptions.*) echo "exemptions: { name = \"x\"  rules = \"sender\"  $2 }" ;;
+	*.*) echo "${1%%.*}: { $2 }" ;;
+	*) echo "$2" ;;
+	esac
+}
+
+if [ -x "$mailreeve" ]; then
+	awk '/^\.It Ic / { name = $3 } /^\.S[hs]/ { name = "" }
+		/^\.Dl / && name != "" { sub(/^\.Dl /, ""); gsub(/\\\(dq/, "\""); print NR "\t" name "\t" $0 }' "$conf" |
+		grep -v -e file: -e hashed >"$work/examples"
+	while IFS='	' read -r line name example; do
+		policy_of "$name" "$example" >"$work/policy.conf"
+		chmod 600 "$work/policy.conf"
+		"$mailreeve" check "$work/policy.conf" >"$work/said" 2>&1
+		[ $? -lt 2 ] && continue
+		echo "$conf:$line: the example of $name is no policy: $(head -n 1 "$work/said")"
+		bad=1
+	done <"$work/examples"
+else
+	echo "# the examples of mailreeve.conf(5) are not tried: $mailreeve is not built"
+fi
+
 # Lints.
 if [ -f "$top/lib/policy/lint.def" ]; then
 	table MR_LINT "$top/lib/policy/lint.def" >"$work/wanted"
@@ -147,6 +186,16 @@ if [ -f "$top/milter/ctl/main.c" ]; then
 	items Ic "$command" >"$work/found"
 	compare command milter/ctl/main.c "$work/wanted" "$work/found" "$command"
 fi
+
+# Long options of the command line.
+for source in "$top"/milter/ctl/*.c; do
+	sed -n 's/.*{ *"\([a-z-]*\)", *\(no\|required\)_argument.*/\1/p' "$source" | while read -r option; do
+		grep -q "Fl -$option\b" "$command" ||
+			echo "$command:1: option --$option of milter/ctl/${source##*/} is not named; name it"
+	done
+done >"$work/options"
+cat "$work/options"
+[ -s "$work/options" ] && bad=1
 
 # Options of the daemon.
 if [ -f "$top/milter/options.c" ]; then

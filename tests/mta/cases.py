@@ -18,7 +18,7 @@ def relay_cases(scene):
     scene.finds("relay: the refused recipient has a line", lines, event__action="refused",
                 mailreeve__recipient=FOREIGN[0], event__code="5.7.1")
     scene.accepted("relay: mail for us", Message(), email__direction="inbound",
-                   email__to__address=["bob@victim.example"])
+                   email__to__address=lambda to: len(to) == 1 and to[0] in ("bob@victim.example", scene.short_bob))
     scene.accepted("relay: a network that may", Message(client="trusted", to=FOREIGN), email__direction="outbound")
     scene.accepted("relay: a login", Message(login="alice@victim.example", sender="<alice@victim.example>", to=FOREIGN))
     scene.accepted("relay: a backup MX domain", Message(to=["<x@relayed.example>"]))

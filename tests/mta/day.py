@@ -13,7 +13,7 @@ import shutil
 import sys
 import textwrap
 
-from mailserver import Dovecot, Folder, Mailreeved, Postfix, Trouble, end_process, get, read, running
+from mailserver import Dovecot, Folder, Mailreeved, Postfix, Trouble, end_process, get, read, running, write
 from scene import Message, send
 from smtpclient import Client
 
@@ -51,21 +51,21 @@ BAD = [
 class Paper:
     """Output: a table, in colour only on a terminal that wants it."""
 
-    WIDTHS = (46, 30)
+    WIDTHS = (44, 42)
     COLOURS = {"accept": "32", "reject": "31", "tempfail": "33", "hold": "33"}
 
     def __init__(self):
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
     def say(self, text=""):
-        print("\n".join(textwrap.wrap(text, 110)) if text else "")
+        print("\n".join(textwrap.wrap(text, 110, break_on_hyphens=False, break_long_words=False)) if text else "")
         sys.stdout.flush()
 
     def row(self, step, answer, verdict, why):
         word = verdict
         if self.colour and verdict in self.COLOURS:
             word = f"\033[{self.COLOURS[verdict]}m{verdict}\033[0m"
-        print(f"  {step:{self.WIDTHS[0]}} {answer:{self.WIDTHS[1]}} {word}{': ' + why if why else ''}")
+        print(f"  {step:{self.WIDTHS[0]}} {answer:{self.WIDTHS[1]}} {word}{why}")
         sys.stdout.flush()
 
     def head(self):
@@ -120,22 +120,29 @@ def told(answers):
 
 
 def why(event):
+    """The rule that decided, or those that would have."""
     if get(event, "mailreeve.verdict") != "accept":
-        return f"rule {get(event, 'rule.id')}"
+        return f" by the rule {get(event, 'rule.id')}"
     would = get(event, "mailreeve.would", [])
-    return f"but the rule {' and '.join(would)} would have refused it" if would else ""
+    return f", would refuse: {', '.join(would)}" if would else ""
 
 
-def show_events(paper, daemon):
+def show_events(paper, daemon, since):
     paper.say()
-    paper.say(f"The event log, {daemon.events_file}, has one JSON object a line. The last ones, in short:")
-    for event in daemon.events()[-14:]:
-        time = get(event, "@timestamp", "")[11:19]
-        what = get(event, "mailreeve.verdict") if get(event, "event.action") == "verdict" else get(event, "event.action")
-        print(f"  {time}  {what:15} {get(event, 'rule.id', '-'):8} {get(event, 'message', '')}"[:150])
-    paper.say("One of them in full:")
-    event = next((e for e in reversed(daemon.events()) if get(e, "mailreeve.verdict") == "reject"), None)
-    print(textwrap.indent(json.dumps(event, indent=2), "  "))
+    paper.say(f"The event log of this round, {daemon.events_file}, in short:")
+    alerted = False
+    for event in daemon.events(since):
+        action = get(event, "event.action")
+        if action != "verdict" and (alerted or action != "alert"):
+            continue
+        alerted = alerted or action == "alert"
+        word, rule = get(event, "mailreeve.verdict") if action == "verdict" else action, get(event, "rule.id", "-")
+        said = get(event, "message", "").removeprefix(word + ": ").removesuffix(f" ({rule})")
+        print(textwrap.fill(said, 118, initial_indent=f"  {get(event, '@timestamp', '')[11:19]}  {word:8} {rule:7} ",
+                            subsequent_indent=" " * 29, break_on_hyphens=False, break_long_words=False))
+    paper.say("The log has one JSON object a line. The last one, with a line for each of its members:")
+    for name, value in daemon.events(since)[-1].items():
+        print(f"  {json.dumps(name)}: {json.dumps(value)}")
 
 
 def day(paper, postfix, daemon, shipped):
@@ -144,20 +151,29 @@ def day(paper, postfix, daemon, shipped):
               "its shipped policy, with mode = \"observe\": it refuses nothing and says what it would have refused.")
     play(paper, postfix, daemon, GOOD + BAD)
     paper.say()
-    paper.say("Now mode = \"enforce\" in the policy, and `mailreeve reload`, which checks it and puts it in force:")
+    paper.say("Now every mode = \"observe\" in the policy becomes \"enforce\". `mailreeve reload` checks the policy and puts "
+              "it in force:")
     write_policy(daemon, shipped, "enforce")
     print(textwrap.indent(daemon.reload().strip(), "  "))
+    mark = daemon.mark()
     refused = play(paper, postfix, daemon, GOOD + BAD)
-    show_events(paper, daemon)
+    show_events(paper, daemon, mark)
     if refused != len(BAD):
         raise Trouble(f"{refused} messages were refused and {len(BAD)} should have been: please report this")
 
 
 def write_policy(daemon, shipped, mode):
-    """The shipped policy, adapted: what a newcomer edits, this folder's own paths, and the mode."""
-    daemon.write_whole(adapt(shipped, [
-        (r"^mode *=.*$", f'mode = "{mode}"'),
-    ]))
+    """The shipped policy with the paths of this folder. To enforce: every mode that says observe says enforce."""
+    text = adapt(shipped, [
+        (r"^milter =.*$", f'milter = "{daemon.milter}"'),
+        (r"^# milter_group =.*$", f'milter_group = "{daemon.group}"'),
+        (r"^control =.*$", f'control = "unix:{daemon.run_folder}/control.sock"'),
+        (r"^user =.*$", f'user = "{daemon.user}"'),
+        (r"^  events =.*$", f'  events = "{daemon.events_file}"'),
+    ])
+    if mode == "enforce":
+        text = re.sub(r'^( *mode = )"observe"', r'\1"enforce"', text, flags=re.MULTILINE)
+    write(daemon.policy, text)
 
 
 def remember(folder, pids):
@@ -223,6 +239,9 @@ def main():
         print(f"\nThis did not work: {trouble}\nThe logs are in {arguments.folder}: mailreeve/messages, "
               "postfix/maillog, dovecot/log", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: everything has been stopped.", file=sys.stderr)
+        return 130
     return 0
 
 

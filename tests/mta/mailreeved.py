@@ -87,9 +87,6 @@ class Mailreeved:
             self.process.kill()
             status = self.process.wait()
         self.process = None
-        if self.input:
-            self.input.close()
-            self.input = None
         return status
 
     def command(self, *words):

@@ -58,13 +58,14 @@ class Answers:
 
 
 def send(client, message):
-    """One message over an open connection that has said EHLO."""
+    """One message over an open connection that has said EHLO; another may follow."""
     answers = Answers()
     answer = client.mail(message.sender, *message.parameters)
     if answer.code >= 400:
         return answers.end("mail", answer)
     answers.rcpt = [client.rcpt(path) for path in message.to]
     if all(answer.code >= 400 for answer in answers.rcpt):
+        client.rset()
         return answers.end("rcpt", answers.rcpt[-1])
     return answers.end("data", client.data(message.headers, message.body))
 
@@ -80,6 +81,7 @@ class Scene:
     """
 
     groups = GROUPS
+    short_bob = None  # bob@victim.example as this mail server shows its own recipients, if in another way
 
     def __init__(self, tap, daemon, name):
         self.tap, self.daemon, self.name = tap, daemon, name

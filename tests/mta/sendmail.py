@@ -1,10 +1,13 @@
 """A private Sendmail, out of Debian's packages, beside Postfix."""
 
 import contextlib
+import ctypes
+import fcntl
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 
 from base import Trouble, certificate, connects, end_process, free_port, read, run, wait_for, write
@@ -13,8 +16,7 @@ from base import Trouble, certificate, connects, end_process, free_port, read, r
 class Sendmail:
     """Sendmail out of Debian's packages, unpacked and not installed (it conflicts with Postfix).
 
-    program_root: where they are unpacked. Runs in namespaces of its own for a host name with a dot (else it sleeps a
-    minute) and for /usr/lib/*/sasl2/Sendmail.conf. Passwords are checked by a stand-in for saslauthd, below.
+    program_root: where they are unpacked. Passwords are checked by a stand-in for saslauthd, below.
     """
 
     def __init__(self, folder, program_root, milter=None, logins=None, domains=("victim.example",), relays=(), open_relay=False,
@@ -53,6 +55,7 @@ class Sendmail:
         if self.milter:
             lines += [f"INPUT_MAIL_FILTER(`mailreeve', `S={self.milter}, F=T, T=C:10s;S:10s;R:30s;E:60s')dnl"]
         lines += ["MAILER(`local')dnl", "MAILER(`smtp')dnl"]
+        lines += ["LOCAL_CONFIG", f"ESASL_CONF_PATH={here}"]
         return "\n".join(lines) + "\n"
 
     def _write(self):
@@ -67,28 +70,13 @@ class Sendmail:
         write(f"{here}/sendmail.mc", self._macro_text())
         done = run("m4", f"-D_CF_DIR_={self.macros}/", f"{here}/sendmail.mc")
         self.config = write(f"{here}/sendmail.cf", done.stdout)
-        self.sasl = os.path.join(here, "sasl2")
-        plugins = self._plugin_folder()
-        if plugins and not os.path.exists(self.sasl):
-            shutil.copytree(plugins, self.sasl, symlinks=True)
-        write(f"{self.sasl}/Sendmail.conf" if plugins else f"{here}/Sendmail.conf",
+        write(f"{here}/Sendmail.conf",
               f"pwcheck_method: saslauthd\nsaslauthd_path: {here}/mux\nmech_list: PLAIN LOGIN\n")
-        return plugins
 
-    @staticmethod
-    def _plugin_folder():
-        for name in sorted(os.listdir("/usr/lib")):
-            path = os.path.join("/usr/lib", name, "sasl2")
-            if os.path.isdir(path):
-                return path
-        return None
-
-    def _command(self, *words):
-        """A shell line that runs Sendmail inside its namespaces."""
-        plugins = self._plugin_folder()
-        script = f"hostname mx.{self.domains[0]} && "
-        script += f"mount --bind '{self.sasl}' '{plugins}' && " if plugins else ""
-        return ["unshare", "-u", "-m", "sh", "-c", script + 'exec "$@"', "sh", self.program, f"-C{self.config}", *words]
+    def _command(self, *words, config=None):
+        """Runs Sendmail where the host name has a dot, else it sleeps a minute at each start."""
+        script = f"hostname mx.{self.domains[0]} && exec \"$@\""
+        return ["unshare", "-u", "sh", "-c", script, "sh", self.program, f"-C{config or self.config}", *words]
 
     def start(self):
         for attempt in range(5):
@@ -130,8 +118,34 @@ class Sendmail:
 
     def queue(self):
         """Names and text of the control files in the queue: qf... waits, hf... is on hold."""
-        return {name: read(os.path.join(self.queue_folder, name)) for name in os.listdir(self.queue_folder)
-                if name[:2] in ("qf", "hf")}
+        return _control_files(self.queue_folder)
+
+    def _submission_macros(self):
+        """The configuration of the sendmail command: it hands mail over to the daemon by SMTP, as Debian's does."""
+        here = self.root
+        defines = {"confCF_VERSION": "Submit", "__OSTYPE__": "", "MSP_QUEUE_DIR": f"{here}/submit",
+                   "confDOMAIN_NAME": f"mx.{self.domains[0]}", "confSERVICE_SWITCH_FILE": f"{here}/service.switch",
+                   "STATUS_FILE": f"{here}/statistics", "confPID_FILE": f"{here}/submit.pid",
+                   "confRUN_AS_USER": "mail:mail", "confTO_IDENT": "0", "confDELIVERY_MODE": "i",
+                   "RELAY_MAILER_ARGS": f"TCP $h {self.port}",
+                   "confDONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,TrustStickyBit"}
+        lines = [f"include(`{self.macros}/m4/cf.m4')dnl", "VERSIONID(`private')"]
+        lines += [f"define(`{name}', `{value}')dnl" for name, value in defines.items()]
+        return "\n".join(lines) + "\nFEATURE(`msp', `[127.0.0.1]')dnl\n"
+
+    def submit(self, arguments, text):
+        """The sendmail command, as a web application would run it. Returns how it ended and its own queue."""
+        folder = os.path.join(self.root, "submit")
+        os.makedirs(folder, 0o770, exist_ok=True)
+        shutil.chown(folder, "mail", "mail")
+        macros = write(f"{self.root}/submit.mc", self._submission_macros())
+        config = write(f"{self.root}/submit.cf", run("m4", f"-D_CF_DIR_={self.macros}/", macros).stdout)
+        done = run(*self._command("-Ac", *arguments, config=config), check=False, input=text)
+        return done, _control_files(folder)
+
+
+def _control_files(folder):
+    return {name: read(os.path.join(folder, name)) for name in os.listdir(folder) if name[:2] in ("qf", "hf")}
 
 
 def _answer_passwords(listener, logins):
@@ -155,3 +169,19 @@ def sendmail_root():
         os.environ.get("XDG_CACHE_HOME") or "/var/cache", "mailreeve-sendmail")
     root = os.path.join(cache, "root")
     return root if os.path.exists(os.path.join(root, "usr/libexec/sendmail/sendmail")) else None
+
+
+CLONE_NEWNET, SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x40000000, 0x8914, 0x8916, 1
+
+
+def private_network(addresses):
+    """Moves this process, and what it starts, into a network of its own whose loopback has these IPv4 addresses too, so
+    that they can be clients. False when the system does not allow it."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+        for number, address in enumerate(addresses):
+            request = struct.pack("16sHH4s8x", f"lo:{number + 1}".encode(), socket.AF_INET, 0, socket.inet_aton(address))
+            fcntl.ioctl(control, SIOCSIFADDR, request)
+    return True

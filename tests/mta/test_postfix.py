@@ -108,7 +108,7 @@ def command_cases(scene):
         postfix.sendmail(["-f", "web@victim.example", to], "From: web@victim.example\nSubject: by command\n\nA line.\n")
         event = scene.daemon.verdict(mark, email__sender__address="web@victim.example")
         tap.equal(get(event, "mailreeve.verdict"), verdict, f"Postfix: the sendmail command to {to}", event)
-        tap.equal(get(event, "mailreeve.stage"), "end-of-message", "Postfix: it is decided at the end of the message")
+        tap.equal(get(event, "mailreeve.stage"), "end", "Postfix: it is decided at the end of the message")
     wait_for("a queue without it", lambda: not [m for m in postfix.queue() if m["queue_name"] != "hold"])
     log = postfix.maillog()
     tap.ok("milter-reject: END-OF-MESSAGE" in log and "can't reject recipient" not in log,

@@ -17,7 +17,7 @@ struct example {
 	const char *local; /* NULL: not compared */
 };
 
-/* Any text after MR_STR's braces is a constant, so that bytes of 0 can stand in a path. */
+/* A slice of a literal that can stand in a table; bytes of 0 may be in it. */
 #define PATH(literal) { (literal), sizeof(literal) - 1 }
 
 static struct mr_arena *arena;

@@ -1,6 +1,6 @@
 /*
- * Facts as JSON lines: what each member becomes, what is refused and where, and that writing and reading are each other's
- * mirror over random facts.
+ * Facts as JSON lines: what each member becomes, what is refused and where, and that writing and reading are each
+ * other's mirror over random facts.
  */
 #include "eventlog/factline.h"
 
@@ -69,11 +69,14 @@ static void check_ip(const struct mr_ip *ip, const char *expected)
 START_TEST(a_message_with_everything)
 {
 	struct mr_fact fact = read_good(MR_STR(
-		"{\"time\":1795301467.0425,\"fact\":\"message\",\"id\":\"f1\",\"client\":{\"ip\":\"IPv6:2001:DB8::7\",\"name\":\"c\","
-		"\"port\":25,\"country\":\"DE\",\"asn\":64496},\"server\":{\"name\":\"mx1\",\"ip\":\"192.0.2.25\",\"port\":587},"
-		"\"tls\":{\"version\":\"TLSv1.3\",\"cipher\":\"AES\"},\"listener\":\"submission\",\"helo\":\"h\",\"local\":true,"
-		"\"login\":\"bob\",\"mail_from\":\"<a@b>\",\"rcpt\":[\"<x@y>\",{\"path\":\"<z@y>\",\"addr\":\"z@y\",\"host\":\"y\","
-		"\"mailer\":\"smtp\"}],\"header_from\":[\"a@b\",\"c@d\"],\"header_sender\":[\"s@b\"],\"size\":4096,"
+		"{\"time\":1795301467.0425,\"fact\":\"message\",\"id\":\"f1\","
+		"\"client\":{\"ip\":\"IPv6:2001:DB8::7\",\"name\":\"c\",\"port\":25,\"country\":\"DE\",\"asn\":64496},"
+		"\"server\":{\"name\":\"mx1\",\"ip\":\"192.0.2.25\",\"port\":587},"
+		"\"tls\":{\"version\":\"TLSv1.3\",\"cipher\":\"AES\"},\"listener\":\"submission\","
+		"\"helo\":\"h\",\"local\":true,"
+		"\"login\":\"bob\",\"mail_from\":\"<a@b>\","
+		"\"rcpt\":[\"<x@y>\",{\"path\":\"<z@y>\",\"addr\":\"z@y\",\"host\":\"y\",\"mailer\":\"smtp\"}],"
+		"\"header_from\":[\"a@b\",\"c@d\"],\"header_sender\":[\"s@b\"],\"size\":4096,"
 		"\"declared_size\":4000,\"spam\":true,\"queue_id\":\"Q\",\"message_id\":\"<m@i>\",\"later\":[{}]}\n"));
 
 	ck_assert_int_eq(fact.kind, MR_FACT_MESSAGE);
@@ -119,8 +122,9 @@ START_TEST(a_message_with_nothing)
 {
 	static const struct mr_str lines[] = {
 		MR_STR("{\"time\":0,\"fact\":\"message\"}"),
-		MR_STR("{\"time\":0,\"fact\":\"message\",\"id\":null,\"client\":null,\"server\":null,\"tls\":null,\"listener\":null,"
-		       "\"helo\":null,\"local\":null,\"login\":null,\"mail_from\":null,\"rcpt\":null,\"header_from\":null,"
+		MR_STR("{\"time\":0,\"fact\":\"message\",\"id\":null,\"client\":null,\"server\":null,"
+		       "\"tls\":null,\"listener\":null,\"helo\":null,\"local\":null,\"login\":null,\"mail_from\":null,"
+		       "\"rcpt\":null,\"header_from\":null,"
 		       "\"header_sender\":null,\"size\":null,\"declared_size\":null,\"spam\":null,\"queue_id\":null,"
 		       "\"message_id\":null,\"raw\":null}"),
 	};
@@ -154,14 +158,21 @@ END_TEST
 START_TEST(client_addresses)
 {
 	static const char *const cases[][2] = {
-		{ "192.0.2.1", "192.0.2.1" },	   { "::ffff:192.0.2.1", "192.0.2.1" }, { "IPv6:::1", "::1" },
-		{ "unknown", "unknown" },	   { "", "unknown" },			{ "192.0.2.01", "unknown" },
-		{ "fe80::1%eth0", "unknown" },	   { "[192.0.2.1]", "unknown" },	{ "1.2.3.4.5", "unknown" },
+		{ "192.0.2.1", "192.0.2.1" },
+		{ "::ffff:192.0.2.1", "192.0.2.1" },
+		{ "IPv6:::1", "::1" },
+		{ "unknown", "unknown" },
+		{ "", "unknown" },
+		{ "192.0.2.01", "unknown" },
+		{ "fe80::1%eth0", "unknown" },
+		{ "[192.0.2.1]", "unknown" },
+		{ "1.2.3.4.5", "unknown" },
 	};
 	char line[128];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		snprintf(line, sizeof(line), "{\"time\":0,\"fact\":\"connect\",\"client\":{\"ip\":\"%s\"}}", cases[i][0]);
+		snprintf(line, sizeof(line), "{\"time\":0,\"fact\":\"connect\",\"client\":{\"ip\":\"%s\"}}",
+			 cases[i][0]);
 		struct mr_fact fact = read_good(mr_str_of(line));
 		ck_assert_int_eq(fact.kind, MR_FACT_CONNECT);
 		check_ip(&fact.connection.client_ip, cases[i][1]);
@@ -185,12 +196,15 @@ END_TEST
 
 START_TEST(any_byte_survives)
 {
-	struct mr_fact fact = read_good(MR_STR("{\"time\":0,\"fact\":\"message\",\"helo\":\"a\\u0000b\",\"login\":\"\\u00e9\"}"));
+	struct mr_fact fact = read_good(MR_STR("{\"time\":0,\"fact\":\"message\",\"helo\":\"a\\u0000b\","
+					       "\"login\":\"\\u00e9\"}"));
 
 	check_str(fact.connection.helo, MR_STR("a\0b"));
 	check_str(fact.message.login, MR_STR("\xc3\xa9"));
-	fact = read_good(MR_STR("{\"raw\":true,\"time\":0,\"fact\":\"message\",\"helo\":\"\\u00ff\\u0080\\u0000\\u20ac\","
-				"\"login\":\"\\u00c3\\u00a9\",\"rcpt\":[\"\\u00fe\"],\"header_from\":[\"\\u00c2\"]}"));
+	fact = read_good(MR_STR(
+		"{\"raw\":true,\"time\":0,\"fact\":\"message\","
+		"\"helo\":\"\\u00ff\\u0080\\u0000\\u20ac\",\"login\":\"\\u00c3\\u00a9\","
+				"\"rcpt\":[\"\\u00fe\"],\"header_from\":[\"\\u00c2\"]}"));
 	check_str(fact.connection.helo, MR_STR("\xff\x80\0\xe2\x82\xac"));
 	check_str(fact.message.login, MR_STR("\xc3\xa9"));
 	check_str(fact.message.rcpt[0].path, MR_STR("\xfe"));
@@ -200,13 +214,14 @@ END_TEST
 
 START_TEST(facts_of_later_versions_are_read)
 {
-	struct mr_fact fact =
-		read_good(MR_STR("{\"time\":1.5,\"fact\":\"login\",\"login\":\"bob\",\"protocol\":\"imap\",\"success\":false,"
-				 "\"pwhash\":\"\",\"fail_type\":\"password\"}"));
+	struct mr_fact fact = read_good(MR_STR("{\"time\":1.5,\"fact\":\"login\",\"login\":\"bob\","
+					       "\"protocol\":\"imap\",\"success\":false,"
+					       "\"pwhash\":\"\",\"fail_type\":\"password\"}"));
 
 	ck_assert_int_eq(fact.kind, MR_FACT_LOGIN);
 	ck_assert_int_eq(fact.time_ms, 1500);
-	fact = read_good(MR_STR("{\"time\":2,\"fact\":\"control\",\"order\":\"freeze\",\"subject\":\"bob\",\"operator\":\"root\"}"));
+	fact = read_good(MR_STR("{\"time\":2,\"fact\":\"control\",\"order\":\"freeze\","
+				"\"subject\":\"bob\",\"operator\":\"root\"}"));
 	ck_assert_int_eq(fact.kind, MR_FACT_CONTROL);
 }
 END_TEST
@@ -236,11 +251,14 @@ START_TEST(wrong_types_are_named_and_pointed_at)
 	check_fault("{\"x\":{\"login\":1},\"time\":0,\"fact\":\"message\",^\"login\":1}", "login must be a string");
 	check_fault("{\"time\":0,\"fact\":\"message\",^\"client\":\"192.0.2.1\"}", "client must be an object");
 	check_fault("{\"ip\":1,\"time\":0,\"fact\":\"message\",\"client\":{^\"ip\":1}}", "client.ip must be a string");
-	check_fault("{\"time\":0,\"fact\":\"message\",\"client\":{\"ip\":null,^\"port\":65536}}", "client.port is too large");
+	check_fault("{\"time\":0,\"fact\":\"message\",\"client\":{\"ip\":null,^\"port\":65536}}",
+		    "client.port is too large");
 	check_fault("{\"time\":0,\"fact\":\"message\",\"client\":{^\"asn\":-1}}", "client.asn must not be negative");
 	check_fault("{\"time\":0,\"fact\":\"message\",^\"rcpt\":\"<a@b>\"}", "rcpt must be an array");
-	check_fault("{\"time\":0,\"fact\":\"message\",^\"rcpt\":[\"<a@b>\",null]}", "rcpt must hold strings and objects only");
-	check_fault("{\"time\":0,\"fact\":\"message\",^\"rcpt\":[{\"addr\":\"a\"}]}", "rcpt holds an object without \"path\"");
+	check_fault("{\"time\":0,\"fact\":\"message\",^\"rcpt\":[\"<a@b>\",null]}",
+		    "rcpt must hold strings and objects only");
+	check_fault("{\"time\":0,\"fact\":\"message\",^\"rcpt\":[{\"addr\":\"a\"}]}",
+		    "rcpt holds an object without \"path\"");
 	check_fault("{\"time\":0,\"fact\":\"message\",^\"header_from\":[1]}", "header_from must hold strings only");
 	check_fault("{\"time\":0,\"fact\":\"message\",^\"size\":1.5}", "size must be a whole number");
 	check_fault("{\"time\":0,\"fact\":\"message\",^\"spam\":\"yes\"}", "spam must be true, false or a number");
@@ -257,11 +275,20 @@ END_TEST
 START_TEST(what_is_no_json_is_refused)
 {
 	static const struct mr_str lines[] = {
-		MR_STR(""), MR_STR(" "), MR_STR("{"), MR_STR("{\"time\":1"), MR_STR("{\"time\":1,\"fact\":\"message\"} x"),
-		MR_STR("{\"time\":1,\"time\":2,\"fact\":\"message\"}"), MR_STR("{\"time\":NaN,\"fact\":\"message\"}"),
-		MR_STR("{\"time\":1e999,\"fact\":\"message\"}"), MR_STR("{\"time\":1,\"fact\":\"message\",\"helo\":\"\xff\"}"),
-		MR_STR("{\"time\":1,\"fact\":\"message\",\"helo\":\"\\ud800\"}"), MR_STR("{\"time\":1,\"fact\":\"message\",\"helo\":\"\n\"}"),
-		MR_STR("{\"time\":99999999999999999999,\"fact\":\"message\"}"), MR_STR("\0"), MR_STR("\x1b[2J"),
+		MR_STR(""),
+		MR_STR(" "),
+		MR_STR("{"),
+		MR_STR("{\"time\":1"),
+		MR_STR("{\"time\":1,\"fact\":\"message\"} x"),
+		MR_STR("{\"time\":1,\"time\":2,\"fact\":\"message\"}"),
+		MR_STR("{\"time\":NaN,\"fact\":\"message\"}"),
+		MR_STR("{\"time\":1e999,\"fact\":\"message\"}"),
+		MR_STR("{\"time\":1,\"fact\":\"message\",\"helo\":\"\xff\"}"),
+		MR_STR("{\"time\":1,\"fact\":\"message\",\"helo\":\"\\ud800\"}"),
+		MR_STR("{\"time\":1,\"fact\":\"message\",\"helo\":\"\n\"}"),
+		MR_STR("{\"time\":99999999999999999999,\"fact\":\"message\"}"),
+		MR_STR("\0"),
+		MR_STR("\x1b[2J"),
 		MR_STR("{\"time\":1,\"fact\":\"message\",\"client\":{\"ip\":null,\"ip\":null}}"),
 	};
 
@@ -308,8 +335,19 @@ static unsigned random_below(unsigned limit)
 /* Absent, empty, plain, any UTF-8, or any bytes when raw. */
 static struct mr_str random_str(bool raw)
 {
-	static const char *const pieces[] = { "a", "@", "<", ">", "\"", "\\", "\n", "\x7f", "\xc3\xa9", "\xe2\x80\xa8", "\xf0\x9f\x93\xa7",
-		"\xc2\x80", "\xef\xbf\xbf" };
+	static const char *const pieces[] = { "a",
+					      "@",
+					      "<",
+					      ">",
+					      "\"",
+					      "\\",
+					      "\n",
+					      "\x7f",
+					      "\xc3\xa9",
+					      "\xe2\x80\xa8",
+					      "\xf0\x9f\x93\xa7",
+					      "\xc2\x80",
+					      "\xef\xbf\xbf" };
 	unsigned form = random_below(raw ? 4 : 3);
 	char text[64];
 	size_t n = 0;
@@ -377,10 +415,13 @@ static const struct mr_str *random_list(size_t count, bool raw)
 
 static void random_message(struct mr_message *m, bool raw)
 {
-	*m = (struct mr_message){ .login = random_str(raw), .mail_from = random_str(raw), .rcpt_count = random_below(4) };
+	*m = (struct mr_message){ .login = random_str(raw),
+				  .mail_from = random_str(raw),
+				  .rcpt_count = random_below(4) };
 	struct mr_recipient *rcpt = mr_arena_alloc(arena, m->rcpt_count * sizeof(*rcpt));
 	for (size_t i = 0; i < m->rcpt_count; i++)
-		rcpt[i] = (struct mr_recipient){ random_present(raw), random_str(raw), random_str(raw), random_str(raw) };
+		rcpt[i] =
+			(struct mr_recipient){ random_present(raw), random_str(raw), random_str(raw), random_str(raw) };
 	m->rcpt = rcpt;
 	m->headers_seen = random_below(2) == 0;
 	m->header_from_count = m->headers_seen ? random_below(3) : 0;
@@ -473,7 +514,8 @@ END_TEST
 
 START_TEST(a_line_that_does_not_fit_is_told)
 {
-	struct mr_fact fact = read_good(MR_STR("{\"time\":1.25,\"fact\":\"message\",\"helo\":\"laptop\",\"rcpt\":[\"<a@b>\"]}"));
+	struct mr_fact fact = read_good(MR_STR("{\"time\":1.25,\"fact\":\"message\",\"helo\":\"laptop\","
+					       "\"rcpt\":[\"<a@b>\"]}"));
 	char line[128];
 	size_t n;
 

