@@ -1,8 +1,11 @@
 # Shell functions that contrib/try and contrib/check share: installing Debian packages without starting their services.
 # To be read with "."; the caller has set -eu.
+# shellcheck shell=sh
 
+# shellcheck disable=SC2034 # used by the callers
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake libtool pkg-config libjansson-dev libconfig-dev libsodium-dev
  libidn2-dev libunistring-dev libmilter-dev"
+# shellcheck disable=SC2034
 SERVER_PACKAGES="postfix dovecot-core openssl python3"
 
 stop_with() { # stop_with MESSAGE...: says what is wrong and what to do, and ends
@@ -43,6 +46,12 @@ services_again() {
 	policy_rc_d_is_ours=no
 }
 
+quietly() { # quietly LOG COMMAND...: appends what it says to LOG, and asks nobody anything
+	quietly_log=$1
+	shift
+	DEBIAN_FRONTEND=noninteractive "$@" >>"$quietly_log" 2>&1 </dev/null
+}
+
 install_missing() { # install_missing LOG PACKAGE...
 	log=$1
 	shift
@@ -55,9 +64,8 @@ install_missing() { # install_missing LOG PACKAGE...
 	echo "Installing: apt-get install $missing"
 	no_services
 	printf 'postfix postfix/main_mailer_type select No configuration\n' | debconf-set-selections 2>/dev/null || true
-	if ! { DEBIAN_FRONTEND=noninteractive apt-get update &&
-		# shellcheck disable=SC2086 # a list
-		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
+	# shellcheck disable=SC2086 # a list
+	if ! quietly "$log" apt-get update || ! quietly "$log" apt-get install -y --no-install-recommends $missing; then
 		services_again
 		tail -n 15 "$log" >&2
 		stop_with "the packages could not be installed; all of it is in $log. Is there a network, and is apt in order?"
@@ -65,9 +73,12 @@ install_missing() { # install_missing LOG PACKAGE...
 	services_again
 }
 
-copy_source() { # copy_source FROM TO: builds happen in a copy, so that the clone stays as it is
+# Builds happen in a copy, so that the clone stays as it is. What an earlier build left in the clone is not copied.
+copy_source() { # copy_source FROM TO
 	mkdir -p "$2"
-	tar -C "$1" --exclude=./.git --exclude=./autom4te.cache --exclude=__pycache__ -cf - . | tar -C "$2" -xf -
+	tar -C "$1" --exclude=./.git --exclude=./autom4te.cache --exclude=./config.status --exclude=./config.h \
+		--exclude=./Makefile --exclude=__pycache__ --exclude=.libs --exclude=.deps --exclude='*.o' --exclude='*.lo' \
+		--exclude='*.la' --exclude='*.trs' --exclude='*.log' -cf - . | tar -C "$2" -xf -
 }
 
 build_in() { # build_in SOURCE BUILD LOG CONFIGURE-OPTION...

@@ -47,10 +47,13 @@ struct supervisor {
 
 void mr_supervisor_block_signals(void)
 {
-	sigset_t all;
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
+	sigset_t signals;
 
-	sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	sigfillset(&signals);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigdelset(&signals, faults[i]);
+	(void)sigprocmask(SIG_SETMASK, &signals, NULL);
 }
 
 /* ---- Start ---- */

@@ -26,7 +26,7 @@
 #include "reload.h"
 #include "say.h"
 
-enum { FLUSH_MS = 2000, CALLBACKS_MS = 1000, POLL_MS = 1000 };
+enum { FLUSH_MS = 2000, CALLBACKS_MS = 1000, POLL_MS = 1000, QUIET_MS = 5 };
 
 struct worker {
 	const struct mr_worker_options *options;
@@ -129,6 +129,7 @@ static int load_last_good(struct worker *worker, struct mr_policy **policy_r)
 	int err = mr_policyfile_restore(worker->options->policy_fd, worker->options->checked_ms, policy_r, &faults);
 
 	mr_faults_free(&faults);
+	close(worker->options->policy_fd);
 	if (err == 0)
 		err = mr_settings_read(*policy_r, &worker->settings);
 	if (err != 0)
@@ -312,9 +313,12 @@ static void take_orders(struct worker *worker)
 	end(worker, 1);
 }
 
+/* While no callback runs, every MAIL from before the order has been counted. */
 static void look_for_the_end(struct worker *worker)
 {
-	if (worker->stopping && (mr_callbacks_messages() == 0 || mr_clock_steady_ms() >= worker->deadline_ms))
+	bool quiet = mr_callbacks_running() == 0 && mr_callbacks_messages() == 0;
+
+	if (worker->stopping && (quiet || mr_clock_steady_ms() >= worker->deadline_ms))
 		end(worker, 0);
 }
 
@@ -322,6 +326,9 @@ static int patience(const struct worker *worker)
 {
 	int64_t left = worker->stopping ? worker->deadline_ms - mr_clock_steady_ms() : POLL_MS;
 
+	/* Only callbacks are waited for, and they take microseconds. */
+	if (worker->stopping && mr_callbacks_messages() == 0 && left > QUIET_MS)
+		left = QUIET_MS;
 	return left < 0 ? 0 : left < POLL_MS ? (int)left : POLL_MS;
 }
 

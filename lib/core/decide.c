@@ -66,7 +66,7 @@ void mr_decision_join(struct mr_decision *whole, const struct mr_decision *part)
 	if (whole->would == 0)
 		whole->would_reason = part->would_reason;
 	whole->would |= part->would;
-	whole->cannot_tell = whole->cannot_tell || part->cannot_tell;
+	whole->cannot_tell |= part->cannot_tell;
 	if (part->verdict > whole->verdict) {
 		whole->verdict = part->verdict;
 		whole->reason = part->reason;
@@ -95,7 +95,7 @@ static void judge(struct mr_subject *subject, enum mr_rule rule, const struct mr
 	if (mode == MR_MODE_OFF || finding.answer == MR_NO)
 		return;
 	action = action_of(settings, &finding);
-	part.cannot_tell = finding.answer == MR_CANNOT_TELL;
+	part.cannot_tell = finding.answer == MR_CANNOT_TELL ? MR_RULE_BIT(rule) : 0;
 	if (action != MR_ACCEPT && mr_exempt(subject, rule, settings, recipient))
 		return;
 	if (action != MR_ACCEPT && mode == MR_MODE_OBSERVE) {

@@ -140,8 +140,8 @@ void mr_lines_refused(struct mr_session *s, int64_t now_ms, const struct mr_reci
 	set_id(event.id, id);
 	event.stage = MR_STAGE_RCPT;
 	event.recipient = recipient->path;
-	if (decision->reason == MR_REASON_MTA_REFUSED && recipient->addr.n > 0)
-		event.detail = recipient->addr; /* the mail server's own words */
+	if (decision->reason == MR_REASON_MTA_REFUSED && recipient->addr.n > 0 && !s->policy->log.hash_addresses)
+		event.detail = recipient->addr; /* the mail server's own words, which may hold the address */
 	mr_engine_emit(s->engine, &event, s->policy);
 }
 

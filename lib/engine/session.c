@@ -463,7 +463,10 @@ void mr_session_abort(struct mr_session *s, int64_t now_ms)
 	if (!s->open)
 		return;
 	settle_recipients(s);
-	end_transaction(s, now_ms, MR_STAGE_ABORT, s->decision.verdict < MR_TEMPFAIL);
+	if (s->decision.verdict >= MR_TEMPFAIL)
+		end_transaction(s, now_ms, MR_STAGE_RCPT, false); /* every recipient was refused: that was the end */
+	else
+		end_transaction(s, now_ms, MR_STAGE_ABORT, true);
 }
 
 void mr_session_close(struct mr_session **session, int64_t now_ms)

@@ -22,19 +22,36 @@ static void put_flag(struct mr_line_writer *w, bool flag)
 		MR_JSON_PUT(&w->out, "false");
 }
 
-static void put_would(struct mr_line_writer *w)
+/* The elements and the end of an array of rules. */
+static void put_rules(struct mr_line_writer *w, mr_rule_mask rules, struct mr_json_mark mark)
 {
-	if (w->event->decision.would == 0)
-		return;
-	struct mr_json_mark mark = mr_json_mark(&w->out);
-	MR_JSON_OPEN(&w->out, "\"would\":[");
 	for (unsigned rule = 0; rule < MR_RULE_COUNT; rule++) {
-		if ((w->event->decision.would & MR_RULE_BIT(rule)) == 0)
+		if ((rules & MR_RULE_BIT(rule)) == 0)
 			continue;
 		mr_json_separate(&w->out);
 		put_word(w, mr_rule_row((enum mr_rule)rule)->name);
 	}
 	mr_json_close(&w->out, mark, ']');
+}
+
+static void put_cannot_tell(struct mr_line_writer *w)
+{
+	struct mr_json_mark mark = mr_json_mark(&w->out);
+
+	if (w->event->decision.cannot_tell == 0)
+		return;
+	MR_JSON_OPEN(&w->out, "\"cannot_tell\":[");
+	put_rules(w, w->event->decision.cannot_tell, mark);
+}
+
+static void put_would(struct mr_line_writer *w)
+{
+	struct mr_json_mark mark = mr_json_mark(&w->out);
+
+	if (w->event->decision.would == 0)
+		return;
+	MR_JSON_OPEN(&w->out, "\"would\":[");
+	put_rules(w, w->event->decision.would, mark);
 	if (w->event->decision.would_reason != MR_REASON_NONE) {
 		MR_JSON_MEMBER(&w->out, "\"would_reason\":");
 		put_word(w, mr_reason_row(w->event->decision.would_reason)->id);
@@ -81,8 +98,7 @@ static void put_decision(struct mr_line_writer *w)
 		MR_JSON_MEMBER(&w->out, "\"mode\":");
 		put_word(w, mr_mode_text(event->mode));
 	}
-	MR_JSON_MEMBER(&w->out, "\"cannot_tell\":");
-	put_flag(w, event->decision.cannot_tell);
+	put_cannot_tell(w);
 	put_would(w);
 	put_exemptions(w);
 }

@@ -18,7 +18,7 @@ typedef uint32_t mr_rule_mask;
 struct mr_decision {
 	enum mr_verdict verdict;
 	enum mr_reason reason;     /* MR_REASON_NONE for an accept that no rule spoke about */
-	bool cannot_tell;          /* the rule could not tell, and its setting decided */
+	mr_rule_mask cannot_tell;  /* rules that could not tell, so that their setting decided */
 	mr_rule_mask would;        /* rules in observe mode that would have decided otherwise */
 	enum mr_reason would_reason; /* of the first of them; MR_REASON_NONE */
 };

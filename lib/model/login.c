@@ -34,8 +34,7 @@ static int put_domain(struct mr_str domain, char *out, size_t size, size_t *n)
 	return MR_OK;
 }
 
-int mr_login_canonical(const struct mr_login_policy *policy, struct mr_str login, char *out_r, size_t size,
-		       size_t *n_r)
+int mr_login_canonical(const struct mr_login_policy *policy, struct mr_str login, char *out_r, size_t size, size_t *n_r)
 {
 	size_t at = mr_str_find_last(login, '@');
 	struct mr_str local = mr_str_part(login, 0, at);

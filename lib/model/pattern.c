@@ -1,5 +1,5 @@
 /*
- * Patterns of addresses, and sets of domains. Not the reading of addresses (core/address.c) or of policies.
+ * Patterns of addresses. Not the reading of addresses (core/address.c) or of policies.
  * Called by the policy room, which fills the sets, and by the core, which asks them.
  */
 #include "model/pattern.h"
@@ -12,11 +12,6 @@
 
 /* The longest pattern; longer addresses match no pattern that names a whole address. */
 enum { PATTERN_MAX = 1024 };
-
-struct mr_domainset {
-	struct mr_strmap *entries; /* "example.com" or ".example.com" */
-	bool has_suffixes;
-};
 
 enum kind { EXACT, DOMAIN, GLOB };
 
@@ -37,104 +32,16 @@ struct index {
 	struct mr_strmap *touched;    /* the domains of exact and globs */
 };
 
-/* A policy may have a set for each of its logins, nearly all of them of one or two patterns: so a small set is a list. */
+/* A policy may have a set for each login, nearly all of them of one or two patterns: so a small set is a list. */
 enum { LIST_MAX = 8 };
 
 struct mr_patternset {
 	bool any;
-	size_t count;        /* of items */
-	struct item *items;  /* while there is no index */
+	size_t count;       /* of items */
+	struct item *items; /* while there is no index */
 	struct index *index;
 	unsigned char key[MR_HASH_KEY_BYTES];
 };
-
-struct mr_domainset *mr_domainset_new(const unsigned char key[MR_HASH_KEY_BYTES])
-{
-	struct mr_domainset *set = mr_calloc(1, sizeof(*set));
-
-	if (set)
-		set->entries = mr_strmap_new(key);
-	if (set && !set->entries)
-		mr_domainset_free(&set);
-	return set;
-}
-
-void mr_domainset_free(struct mr_domainset **set)
-{
-	if (!*set)
-		return;
-	mr_strmap_free(&(*set)->entries, NULL);
-	mr_free(*set);
-	*set = NULL;
-}
-
-/* Explains why name is no domain. */
-static const char *domain_fault(struct mr_str name, int err)
-{
-	if (err == MR_ERR_RANGE)
-		return "the domain is longer than 253 bytes";
-	if (name.n == 0)
-		return "the domain is empty";
-	if (name.p[0] == '[')
-		return "an address in brackets is not a domain";
-	if (mr_str_find(name, '@') < name.n)
-		return "it is an address, not a domain";
-	if (mr_str_find(name, '*') < name.n)
-		return "a domain holds no '*'; a leading dot stands for all its sub-domains";
-	if (mr_str_find(name, '/') < name.n)
-		return "it looks like a network, not a domain";
-	return "it is not a domain name";
-}
-
-int mr_domainset_add(struct mr_domainset *set, struct mr_str domain, const char **why_r)
-{
-	char text[MR_DOMAIN_MAX + 1] = ".";
-	bool suffix = domain.n > 0 && domain.p[0] == '.';
-	struct mr_str name = mr_str_part(domain, suffix, domain.n);
-	size_t n;
-	int err = mr_domain_canonical(name, text + 1, &n);
-
-	*why_r = "";
-	if (err == MR_ERR_NOMEM)
-		return err;
-	if (err) {
-		*why_r = domain_fault(name, err);
-		return MR_ERR_SYNTAX;
-	}
-	err = mr_strmap_set(set->entries, suffix ? (struct mr_str){ text, n + 1 } : (struct mr_str){ text + 1, n }, NULL,
-			    NULL);
-	if (err == MR_OK && suffix)
-		set->has_suffixes = true;
-	return err;
-}
-
-bool mr_domainset_has_exact(const struct mr_domainset *set, struct mr_str domain)
-{
-	return set && domain.n > 0 && domain.p[0] != '.' && mr_strmap_has(set->entries, domain);
-}
-
-bool mr_domainset_has(const struct mr_domainset *set, struct mr_str domain)
-{
-	if (mr_domainset_has_exact(set, domain))
-		return true;
-	if (!set || !set->has_suffixes)
-		return false;
-	for (size_t i = 1; i < domain.n; i++) {
-		if (domain.p[i] == '.' && mr_strmap_has(set->entries, mr_str_part(domain, i, domain.n)))
-			return true;
-	}
-	return false;
-}
-
-bool mr_domainset_is_empty(const struct mr_domainset *set)
-{
-	return !set || mr_strmap_count(set->entries) == 0;
-}
-
-bool mr_domainset_next(const struct mr_domainset *set, size_t *at, struct mr_str *entry_r)
-{
-	return set && mr_strmap_next(set->entries, at, entry_r, NULL);
-}
 
 struct mr_patternset *mr_patternset_new(const unsigned char key[MR_HASH_KEY_BYTES])
 {
@@ -292,7 +199,8 @@ static int put_local(struct mr_str local, char *out, size_t *n_r, const char **w
 		return err;
 	for (size_t i = 0; i < *n_r; i++) {
 		if (strchr(" \t<>,;:\"()", out[i])) {
-			*why_r = "it holds a character that no address has here (blank, comma, quote, bracket or colon)";
+			*why_r =
+				"it holds a character that no address has here (blank, comma, quote, bracket or colon)";
 			return MR_ERR_SYNTAX;
 		}
 		out[i] = mr_ascii_lower(out[i]);
@@ -309,7 +217,7 @@ static int put_domain_name(struct mr_str domain, char *out, size_t *n, const cha
 	if (err == MR_ERR_NOMEM)
 		return err;
 	if (err) {
-		*why_r = domain_fault(domain, err);
+		*why_r = mr_domain_why(domain, err);
 		return MR_ERR_SYNTAX;
 	}
 	*n += length;
@@ -451,8 +359,9 @@ bool mr_patternset_touches_domain(const struct mr_patternset *set, struct mr_str
 					(domain.n > 0 && mr_strmap_has(set->index->touched, domain)))))
 		return true;
 	for (const struct item *item = set->items; item; item = item->next) {
-		if (item->kind == DOMAIN ? domain_matches(item->text, domain) :
-					   item->at < item->text.n && mr_str_equal(domain_of(item->text, item->at), domain))
+		if (item->kind == DOMAIN
+			    ? domain_matches(item->text, domain)
+			    : item->at < item->text.n && mr_str_equal(domain_of(item->text, item->at), domain))
 			return true;
 	}
 	return false;

@@ -4,6 +4,7 @@
  *   @.example.com       any address of a sub-domain of it (not of the domain itself)
  *   news-*@example.com  a glob in the local part      *      any address
  * A pattern of logins is one of these, or a bare name ("backup", "svc-*") for logins without a domain.
+ * ASCII letters match without regard to case.
  * Immutable once built, then thread-safe.
  */
 #ifndef MR_MODEL_PATTERN_H
@@ -33,6 +34,8 @@ void mr_domainset_free(struct mr_domainset **set);
 /* "example.com": that domain; ".example.com": every sub-domain of it; IDN is made an A-label.
  * MR_ERR_SYNTAX with *why_r (static text), MR_ERR_NOMEM. */
 int mr_domainset_add(struct mr_domainset *set, struct mr_str domain, const char **why_r);
+/* Why mr_domain_canonical() refused name with err: static text. */
+const char *mr_domain_why(struct mr_str name, int err);
 /* domain: canonical (base/unicode.h). A NULL set holds nothing. */
 bool mr_domainset_has(const struct mr_domainset *set, struct mr_str domain);
 /* As mr_domainset_has, but only entries without the leading dot. */

@@ -35,20 +35,33 @@ static void build_login(struct mr_builder *b)
 		b->err = MR_ERR_NOMEM;
 }
 
+/* domains is the one setting without which there is no policy. */
+static void build_domains(struct mr_builder *b)
+{
+	const config_setting_t *domains = mr_read_setting(b->root, "domains");
+	struct mr_where where = mr_read_where(b, b->root, "domains");
+	size_t faults = mr_faults_count(b->faults, MR_FAULT_ERROR);
+
+	mr_list_domains(b, domains, &b->policy->domains);
+	if (!mr_domainset_is_empty(b->policy->domains) || mr_faults_count(b->faults, MR_FAULT_ERROR) > faults)
+		return;
+	if (b->tree->faulty || (domains && config_setting_is_scalar(domains) &&
+				config_setting_type(domains) != CONFIG_TYPE_STRING))
+		return; /* told already, or perhaps only written wrongly */
+	MR_FAULT(b, "missing-setting", &where,
+		 "domains is missing or empty, so nobody can tell which mail is ours\n"
+		 "write domains = [ \"example.com\" ]");
+}
+
 static void build_identity(struct mr_builder *b)
 {
 	struct mr_policy *policy = b->policy;
-	const config_setting_t *domains = mr_read_setting(b->root, "domains");
-	struct mr_where where = mr_read_where(b, b->root, "domains");
 
 	policy->mode = (enum mr_mode)mr_read_word(b->root, "mode");
-	mr_list_domains(b, domains, &policy->domains);
+	build_domains(b);
 	mr_list_domains(b, mr_read_setting(b->root, "relays"), &policy->relays);
 	mr_list_domains(b, mr_read_setting(b->root, "hostnames"), &policy->hostnames);
 	mr_list_patterns(b, mr_read_setting(b->root, "helpdesk"), MR_PATTERN_ADDRESS, &policy->helpdesk);
-	if (mr_domainset_is_empty(policy->domains) && !b->tree->faulty && mr_faults_count(b->faults, MR_FAULT_ERROR) == 0)
-		MR_FAULT(b, "missing-setting", &where,
-			 "domains is missing or empty, so nobody can tell which mail is ours\nwrite domains = [ \"example.com\" ]");
 }
 
 static void fill(struct mr_builder *b)

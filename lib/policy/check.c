@@ -36,7 +36,8 @@ static void wrong_value(struct mr_builder *b, const config_setting_t *setting, c
 {
 	struct mr_where where = mr_tree_where(b->tree, setting);
 
-	MR_FAULT(b, "bad-value", &where, "%s cannot be \"%s\"\n%s", name, mr_faults_show(b->faults, mr_str_of(text)), form);
+	MR_FAULT(b, "bad-value", &where, "%s cannot be \"%s\"\n%s", name, mr_faults_show(b->faults, mr_str_of(text)),
+		 form);
 }
 
 /* "off|observe" as "off" or "observe". */
@@ -62,9 +63,9 @@ static void check_word(struct mr_builder *b, const config_setting_t *setting, co
 		wrong_type(b, setting, row->name, form + strlen("write "));
 	else if (mr_choice_find(row->unit, mr_str_of(config_setting_get_string(setting))) < 0)
 		wrong_value(b, setting, row->name, config_setting_get_string(setting),
-			    strcmp(row->name, "relay.action") == 0 ?
-				    "write \"reject\" or \"tempfail\": a held relay attempt would be relayed when it is released" :
-				    form);
+			    strcmp(row->name, "relay.action") == 0 ? "write \"reject\" or \"tempfail\": a held relay "
+								     "attempt would be relayed when it is released"
+								   : form);
 }
 
 static void check_number(struct mr_builder *b, const config_setting_t *setting, const struct mr_setting_row *row)
@@ -79,8 +80,8 @@ static void check_number(struct mr_builder *b, const config_setting_t *setting, 
 	}
 	value = type == CONFIG_TYPE_INT ? config_setting_get_int(setting) : config_setting_get_int64(setting);
 	if (value < row->least || value > row->most)
-		MR_FAULT(b, "out-of-range", &where, "%s is %lld\nwrite a number from %lld to %lld", row->name, (long long)value,
-			 (long long)row->least, (long long)row->most);
+		MR_FAULT(b, "out-of-range", &where, "%s is %lld\nwrite a number from %lld to %lld", row->name,
+			 (long long)value, (long long)row->least, (long long)row->most);
 }
 
 static void check_float(struct mr_builder *b, const config_setting_t *setting, const struct mr_setting_row *row)
@@ -117,8 +118,8 @@ static void check_measure(struct mr_builder *b, const config_setting_t *setting,
 	}
 	err = mr_value_parse(row, mr_str_of(config_setting_get_string(setting)), &value);
 	if (err == MR_ERR_RANGE)
-		MR_FAULT(b, "out-of-range", &where, "%s is out of range: \"%s\"\nwrite a smaller value, or one above 0", row->name,
-			 mr_faults_show(b->faults, mr_str_of(config_setting_get_string(setting))));
+		MR_FAULT(b, "out-of-range", &where, "%s is out of range: \"%s\"\nwrite a smaller value, or one above 0",
+			 row->name, mr_faults_show(b->faults, mr_str_of(config_setting_get_string(setting))));
 	else if (err)
 		wrong_value(b, setting, row->name, config_setting_get_string(setting), forms[row->type]);
 }
@@ -248,9 +249,11 @@ static void check_setting(struct mr_builder *b, const config_setting_t *setting,
 /* Names that people try in relay, and that would rest on what the client claims. */
 static bool is_claimed_sender(struct mr_str full)
 {
-	static const char *const names[] = { "senders", "sender", "sender_domains", "local_senders", "local_sender",
-		"from", "mail_from", "local_users", "users", "domains", "local_domains", "sender_addresses", "from_domains",
-		"allow_senders", "trusted_senders", "envelope_senders", "header_from" };
+	static const char *const names[] = { "senders",      "sender",        "sender_domains",  "local_senders",
+					     "local_sender", "from",          "mail_from",       "local_users",
+					     "users",        "domains",       "local_domains",   "sender_addresses",
+					     "from_domains", "allow_senders", "trusted_senders", "envelope_senders",
+					     "header_from" };
 
 	if (full.n < 7 || memcmp(full.p, "relay.", 6) != 0)
 		return false;
@@ -269,8 +272,10 @@ static void unknown(struct mr_builder *b, const config_setting_t *setting, struc
 
 	if (is_claimed_sender(full))
 		MR_FAULT(b, "relay-by-claimed-sender", &where,
-			 "there is no %s, and there will be none: everybody can claim any sender, so that would be an open relay\n"
-			 "name clients in relay.networks, or let people log in", shown);
+			 "there is no %s, and there will be none: everybody can claim any sender, so that would be an "
+			 "open relay\n"
+			 "name clients in relay.networks, or let people log in",
+			 shown);
 	else if (nearest)
 		MR_FAULT(b, "unknown-setting", &where, "there is no setting %s\ndid you mean %s?", shown, nearest);
 	else
@@ -289,7 +294,8 @@ static void check_group(struct mr_builder *b, const config_setting_t *group, str
 
 		if (strncmp(name, MR_SCAN_AGAIN, strlen(MR_SCAN_AGAIN)) == 0)
 			continue;
-		full.n = (size_t)snprintf(text, sizeof(text), "%.*s%s%s", (int)prefix.n, prefix.p, prefix.n ? "." : "", name);
+		full.n = (size_t)snprintf(text, sizeof(text), "%.*s%s%s", (int)prefix.n, prefix.p, prefix.n ? "." : "",
+					  name);
 		if (full.n >= sizeof(text))
 			full.n = sizeof(text) - 1;
 		row = mr_setting_find(full);

@@ -19,10 +19,11 @@ static bool is_absolute(struct mr_str path)
 static void check_unix(struct mr_builder *b, const char *name, struct mr_str path, const struct mr_where *where)
 {
 	if (!is_absolute(path))
-		MR_FAULT(b, "bad-value", where, "%s: the socket's path does not begin at the root\nwrite \"unix:/run/mailreeve/...\"", name);
+		MR_FAULT(b, "bad-value", where,
+			 "%s: the socket's path does not begin at the root\nwrite \"unix:/run/mailreeve/...\"", name);
 	else if (path.n > SOCKET_PATH_MAX)
-		MR_FAULT(b, "out-of-range", where, "%s: the socket's path is %zu bytes long\nuse at most %d", name, path.n,
-			 (int)SOCKET_PATH_MAX);
+		MR_FAULT(b, "out-of-range", where, "%s: the socket's path is %zu bytes long\nuse at most %d", name,
+			 path.n, (int)SOCKET_PATH_MAX);
 }
 
 /* The port in front of host, 0 when it is none. */
@@ -46,12 +47,14 @@ static void check_inet(struct mr_builder *b, struct mr_str place, const struct m
 	bool loopback = mr_str_equal(host, MR_STR("localhost"));
 
 	if (port_of(mr_str_part(place, 0, at)) == 0)
-		MR_FAULT(b, "bad-value", where, "milter has no usable port\nwrite \"inet:PORT@127.0.0.1\" with a port from 1 to 65535");
+		MR_FAULT(b, "bad-value", where,
+			 "milter has no usable port\nwrite \"inet:PORT@127.0.0.1\" with a port from 1 to 65535");
 	if (mr_ip_parse(host, &ip) == MR_OK)
 		loopback = mr_ip_is_loopback(&ip);
 	if (!loopback && !mr_read_bool(b->root, "milter_anywhere"))
 		MR_FAULT(b, "bad-value", where,
-			 "milter would listen on \"%s\", where others than this host reach it; whoever reaches it can feed it lies\n"
+			 "milter would listen on \"%s\", where others than this host reach it; whoever reaches it can "
+			 "feed it lies\n"
 			 "write @127.0.0.1, or set milter_anywhere = true and guard the port with a firewall",
 			 host.n ? mr_faults_show(b->faults, host) : "every address");
 }
@@ -82,7 +85,8 @@ static void check_mode(struct mr_builder *b)
 	for (size_t i = 0; i < text.n; i++)
 		octal = octal && text.p[i] >= '0' && text.p[i] <= '7';
 	if (!octal)
-		MR_FAULT(b, "bad-value", &where, "milter_mode cannot be \"%s\"\nwrite three octal digits, such as \"0660\"",
+		MR_FAULT(b, "bad-value", &where,
+			 "milter_mode cannot be \"%s\"\nwrite three octal digits, such as \"0660\"",
 			 mr_faults_show(b->faults, text));
 }
 
@@ -95,8 +99,8 @@ static void check_account_name(struct mr_builder *b, const char *name)
 		char c = mr_ascii_lower(text.p[i]);
 
 		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && !strchr("_-.", c)) {
-			MR_FAULT(b, "bad-value", &where, "%s cannot be \"%s\"\nwrite the name of a %s of this system", name,
-				 mr_faults_show(b->faults, text), strcmp(name, "user") == 0 ? "user" : "group");
+			MR_FAULT(b, "bad-value", &where, "%s cannot be \"%s\"\nwrite the name of a %s of this system",
+				 name, mr_faults_show(b->faults, text), strcmp(name, "user") == 0 ? "user" : "group");
 			return;
 		}
 	}
@@ -112,17 +116,18 @@ static void build_key(struct mr_builder *b, const config_setting_t *log, const c
 
 	if (strncmp(setting, "file:", 5) != 0 ||
 	    mr_source_resolve(mr_source_main(b->files), mr_str_of(setting + 5), path, sizeof(path))) {
-		MR_FAULT(b, "bad-value", &where, "log.key does not name a file\nwrite \"file:/etc/mailreeve/address.key\"");
+		MR_FAULT(b, "bad-value", &where,
+			 "log.key does not name a file\nwrite \"file:/etc/mailreeve/address.key\"");
 		return;
 	}
 	err = mr_source_get(b->files, mr_str_of(path), MR_SOURCE_SECRET, &source, &fault);
 	if (err == MR_ERR_REFUSED)
-		MR_FAULT(b, fault.id, &where, "the file %s %s%s%s\n%s", mr_faults_show(b->faults, mr_str_of(path)), fault.what,
-			 *fault.detail ? ": " : "", fault.detail, fault.cure);
+		mr_source_tell(b->faults, &where, mr_str_of(path), &fault);
 	else if (err)
 		b->err = err;
 	else if (source.bytes.n < 16)
-		MR_FAULT(b, "bad-value", &where, "the key in %s is shorter than 16 bytes\nmake one: head -c 32 /dev/urandom > FILE",
+		MR_FAULT(b, "bad-value", &where,
+			 "the key in %s is shorter than 16 bytes\nmake one: head -c 32 /dev/urandom > FILE",
 			 mr_faults_show(b->faults, mr_str_of(path)));
 	else
 		crypto_generichash(b->policy->log.address_key, sizeof(b->policy->log.address_key),
@@ -141,8 +146,10 @@ static void build_log(struct mr_builder *b)
 	log->hash_addresses = mr_read_word(group, "log.addresses") == 1;
 	if (b->err)
 		return;
-	if (mr_choice_find("stdout|syslog|journal|none", mr_str_of(log->events)) < 0 && !is_absolute(mr_str_of(log->events)))
-		MR_FAULT(b, "bad-value", &where, "log.events cannot be \"%s\"\nwrite a path from the root, stdout, syslog, journal or none",
+	if (mr_choice_find("stdout|syslog|journal|none", mr_str_of(log->events)) < 0 &&
+	    !is_absolute(mr_str_of(log->events)))
+		MR_FAULT(b, "bad-value", &where,
+			 "log.events cannot be \"%s\"\nwrite a path from the root, stdout, syslog, journal or none",
 			 mr_faults_show(b->faults, mr_str_of(log->events)));
 	where = mr_read_where(b, group, "log.facts");
 	if (log->facts && !is_absolute(mr_str_of(log->facts)))
@@ -151,7 +158,8 @@ static void build_log(struct mr_builder *b)
 	where = mr_read_where(b, group, "log.addresses");
 	if (log->hash_addresses && !key)
 		MR_FAULT(b, "missing-setting", &where,
-			 "hashed addresses need a key, since without one anybody can try addresses out\nset log.key = \"file:PATH\"");
+			 "hashed addresses need a key, since without one anybody can try addresses out\nset log.key = "
+			 "\"file:PATH\"");
 	if (key)
 		build_key(b, group, key);
 }

@@ -39,7 +39,6 @@ static void put_rule(struct mr_builder *b, void *context, struct mr_str entry, c
 			 mr_faults_show(b->faults, entry));
 }
 
-
 /* Whether domain is in set, or some entry of set below it. domain may begin with a dot, as in patterns. */
 static bool overlaps(const struct mr_domainset *set, struct mr_str domain)
 {
@@ -89,17 +88,21 @@ static void check(struct mr_builder *b, const config_setting_t *group, const str
 	if (!e->name)
 		MR_FAULT(b, "missing-setting", &where, "this exemption has no name\ngive it one: event lines show it");
 	if (rules == 0)
-		MR_FAULT(b, "missing-setting", &where, "exemption %s names no rules\nwrite rules = [ \"shield\" ], for example", name);
+		MR_FAULT(b, "missing-setting", &where,
+			 "exemption %s names no rules\nwrite rules = [ \"shield\" ], for example", name);
 	if (!needs_mail(e) && !e->network && !e->listener)
 		MR_FAULT(b, "missing-setting", &where,
-			 "exemption %s has no condition, so it would hold for everybody\nset login, network, sender, recipient or listener",
+			 "exemption %s has no condition, so it would hold for everybody\nset login, network, sender, "
+			 "recipient or listener",
 			 name);
 	if (e->sender && (e->rules & MR_RULE_BIT(MR_RULE_RELAY)))
 		MR_FAULT(b, "relay-by-claimed-sender", &rules_where,
 			 "exemption %s lets a sender relay, but a sender is only a claim that everybody can make\n"
-			 "take relay out of rules, or use login or network instead of sender", name);
+			 "take relay out of rules, or use login or network instead of sender",
+			 name);
 	if (e->name && mr_strmap_has(b->exemption_names, mr_str_of(e->name)))
-		MR_FAULT(b, "duplicate-setting", &where, "there are two exemptions named %s\ngive each its own name", name);
+		MR_FAULT(b, "duplicate-setting", &where, "there are two exemptions named %s\ngive each its own name",
+			 name);
 	else if (e->name && mr_strmap_set(b->exemption_names, mr_str_of(e->name), NULL, NULL))
 		b->err = MR_ERR_NOMEM;
 }
@@ -126,7 +129,8 @@ static void build_one(struct mr_builder *b, const config_setting_t *group, struc
 	mr_list_patterns(b, mr_read_setting(group, "exemptions.login"), MR_PATTERN_LOGIN, &e->login);
 	mr_list_patterns(b, mr_read_setting(group, "exemptions.sender"), MR_PATTERN_ADDRESS, &e->sender);
 	mr_list_patterns(b, mr_read_setting(group, "exemptions.recipient"), MR_PATTERN_ADDRESS, &e->recipient);
-	mr_networks_trusted(b, group, "exemptions.network", (rules.mask & MR_RULE_BIT(MR_RULE_RELAY)) != 0, &e->network);
+	mr_networks_trusted(b, group, "exemptions.network", (rules.mask & MR_RULE_BIT(MR_RULE_RELAY)) != 0,
+			    &e->network);
 	mr_list_each(b, mr_read_setting(group, "exemptions.sender"), find_own_domain, place);
 	check(b, group, e, rules.count);
 }

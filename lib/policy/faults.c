@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/unicode.h"
 
-enum { TEXT_MAX = 1000, SHOWN_MAX = 100, ARENA_MAX = 4 << 20 };
+enum { TEXT_MAX = 2000, SHOWN_MAX = 100, ARENA_MAX = 4 << 20 };
 
 struct entry {
 	struct mr_fault fault;
@@ -151,7 +151,11 @@ static bool same(const struct mr_fault *a, const struct mr_fault *b)
 /* The last entry, for what was not kept. */
 static void add_rest(struct mr_faults *faults)
 {
-	struct mr_fault fault = { faults->dropped_errors ? MR_FAULT_ERROR : MR_FAULT_WARNING, "too-many", "", 0, "",
+	struct mr_fault fault = { faults->dropped_errors ? MR_FAULT_ERROR : MR_FAULT_WARNING,
+				  "too-many",
+				  "",
+				  0,
+				  "",
 				  "correct those above and check again" };
 	char text[64];
 	int n = snprintf(text, sizeof(text), "and %zu more", faults->dropped);
@@ -170,7 +174,8 @@ int mr_faults_finish(struct mr_faults *faults)
 		bool again = false;
 
 		for (size_t j = kept; j > 0 && !again && faults->entries[j - 1].order == faults->entries[i].order &&
-				      faults->entries[j - 1].fault.line == faults->entries[i].fault.line; j--)
+				      faults->entries[j - 1].fault.line == faults->entries[i].fault.line;
+		     j--)
 			again = same(&faults->entries[j - 1].fault, &faults->entries[i].fault);
 		if (!again)
 			faults->entries[kept++] = faults->entries[i];

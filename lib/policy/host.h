@@ -9,7 +9,7 @@ struct mr_host {
 	struct mr_host_address {
 		struct mr_ip ip;
 		bool gateway;
-	} *addresses;
+	} * addresses;
 	size_t count;
 	bool web_server;
 };

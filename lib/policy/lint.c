@@ -38,19 +38,24 @@ static void lint_exemption(struct mr_builder *b, const struct mr_exemption *e, c
 	if (!e->reason)
 		MR_WARN(b, MR_LINT_REASON, &where, "exemption %s does not say why it is there\nset reason", name);
 	if (e->expires_ms == INT64_MAX)
-		MR_WARN(b, MR_LINT_EXPIRY, &where, "exemption %s never ends\nset expires = \"YYYY-MM-DD\", and look at it again on that day",
-		     name);
+		MR_WARN(b, MR_LINT_EXPIRY, &where,
+			"exemption %s never ends\nset expires = \"YYYY-MM-DD\", and look at it again on that day",
+			name);
 	else if (e->expires_ms < b->now_ms)
-		MR_WARN(b, MR_LINT_EXPIRED, &expires, "exemption %s has expired and does nothing any more\ntake it out, or give it another day",
-		     name);
+		MR_WARN(b, MR_LINT_EXPIRED, &expires,
+			"exemption %s has expired and does nothing any more\ntake it out, or give it another day",
+			name);
 	if (place->own_domain)
 		MR_WARN(b, MR_LINT_OWN_SENDER, &place->own_domain_where,
-		     "exemption %s excuses senders of our own domain, and a spammer claims just those\n"
-		     "use login or network instead of sender", name);
+			"exemption %s excuses senders of our own domain, and a spammer claims just those\n"
+			"use login or network instead of sender",
+			name);
 	where = mr_read_where(b, place->setting, "exemptions.rules");
 	if (place->later)
-		MR_WARN(b, MR_LINT_LATER, &where, "exemption %s names a rule that is not in this version and does nothing\nleave it if you wait for that version, else take it out",
-		     name);
+		MR_WARN(b, MR_LINT_LATER, &where,
+			"exemption %s names a rule that is not in this version and does nothing\nleave it if you wait "
+			"for that version, else take it out",
+			name);
 }
 
 static const struct mr_rule_settings *settings_of(const struct mr_policy *policy, enum mr_rule rule)
@@ -91,26 +96,31 @@ static const char *why_idle(const struct mr_builder *b, enum mr_rule rule, const
 		any = any || policy->shield[i].rule.mode != MR_MODE_OFF;
 	if (rule == MR_RULE_SHIELD && !any)
 		return "there is no shield";
-	if (rule == MR_RULE_ACCESS && policy->access.at == MR_ACCESS_AT_CONNECT && (e->login || e->sender || e->recipient))
+	if (rule == MR_RULE_ACCESS && policy->access.at == MR_ACCESS_AT_CONNECT &&
+	    (e->login || e->sender || e->recipient))
 		return "access is judged at connect, before there is a login, sender or recipient";
 	return NULL;
 }
 
-static void lint_exempted_rules(struct mr_builder *b, const struct mr_exemption *e, const struct mr_exemption_place *place)
+static void lint_exempted_rules(struct mr_builder *b, const struct mr_exemption *e,
+				const struct mr_exemption_place *place)
 {
 	struct mr_where where = mr_read_where(b, place->setting, "exemptions.rules");
 	const char *name = mr_faults_show(b->faults, mr_str_of(e->name ? e->name : "?"));
 
 	if ((e->login && mr_patternset_is_empty(e->login)) || (e->sender && mr_patternset_is_empty(e->sender)) ||
 	    (e->recipient && mr_patternset_is_empty(e->recipient)) || (e->network && mr_prefixset_is_empty(e->network)))
-		MR_WARN(b, MR_LINT_NEVER, &where, "exemption %s has an empty list as a condition, so it holds for nobody\nfill the list, or take the exemption out",
-		     name);
+		MR_WARN(b, MR_LINT_NEVER, &where,
+			"exemption %s has an empty list as a condition, so it holds for nobody\nfill the list, or take "
+			"the exemption out",
+			name);
 	for (enum mr_rule rule = MR_RULE_ACCESS; rule < MR_RULE_COUNT; rule++) {
 		const char *why = e->rules & MR_RULE_BIT(rule) ? why_idle(b, rule, e) : NULL;
 
 		if (why)
-			MR_WARN(b, MR_LINT_NEVER, &where, "exemption %s can never excuse from %s: %s\ntake %s out of rules", name,
-			     mr_rule_row(rule)->name, why, mr_rule_row(rule)->name);
+			MR_WARN(b, MR_LINT_NEVER, &where,
+				"exemption %s can never excuse from %s: %s\ntake %s out of rules", name,
+				mr_rule_row(rule)->name, why, mr_rule_row(rule)->name);
 	}
 }
 
@@ -176,7 +186,8 @@ static void lint_idle_access(struct mr_builder *b)
 	if (!group || !acts(b, &access->rule) || !mr_prefixset_is_empty(access->list))
 		return;
 	if (access->allow_mode)
-		never(b, group, "access.allow", "access.allow is empty, so every client is turned away", "name the clients that may come in");
+		never(b, group, "access.allow", "access.allow is empty, so every client is turned away",
+		      "name the clients that may come in");
 	else
 		never(b, group, "access.deny", "access has no list or an empty one, so it never says no",
 		      "set deny or allow, or leave access out");
@@ -191,18 +202,24 @@ static void lint_idle_auth(struct mr_builder *b)
 	if (!group || !acts(b, &auth->rule))
 		return;
 	if (!auth->local_senders && !auth->local_networks && !auth->roles && !listeners)
-		never(b, group, "auth.required_for", "auth does not say what needs a login, so it never asks for one", "set required_for");
+		never(b, group, "auth.required_for", "auth does not say what needs a login, so it never asks for one",
+		      "set required_for");
 	if (auth->local_networks && mr_prefixset_is_empty(auth->networks))
-		never(b, group, "auth.required_for", "auth is required for local-networks, but none is named", "set auth.networks");
+		never(b, group, "auth.required_for", "auth is required for local-networks, but none is named",
+		      "set auth.networks");
 	if (!auth->local_networks && mr_read_setting(group, "auth.networks"))
-		never(b, group, "auth.networks", "auth.networks is used by local-networks only, which is not in required_for",
+		never(b, group, "auth.networks",
+		      "auth.networks is used by local-networks only, which is not in required_for",
 		      "add \"local-networks\" to required_for, or take networks out");
 	if (auth->roles && map_is_empty(auth->role_names))
-		never(b, group, "auth.roles", "auth is required for roles, but none is named", "set auth.roles, or leave it to its default");
+		never(b, group, "auth.roles", "auth is required for roles, but none is named",
+		      "set auth.roles, or leave it to its default");
 	if (listeners && map_is_empty(auth->listeners))
-		never(b, group, "auth.required_for", "auth is required for listeners, but none is named", "set auth.listeners");
+		never(b, group, "auth.required_for", "auth is required for listeners, but none is named",
+		      "set auth.listeners");
 	if (!listeners && mr_read_setting(group, "auth.listeners"))
-		never(b, group, "auth.listeners", "auth.listeners is used by listeners only, which is not in required_for",
+		never(b, group, "auth.listeners",
+		      "auth.listeners is used by listeners only, which is not in required_for",
 		      "add \"listeners\" to required_for, or take listeners out");
 }
 
@@ -229,13 +246,15 @@ static void lint_shields(struct mr_builder *b)
 			      "set domains = [ \"@local\" ], or take the shield out");
 		if (shield->except_local_recipients)
 			MR_WARN(b, MR_LINT_SHIELD_LOCAL, &where,
-			     "this shield does not look at mail to our own domains, where a forged colleague does most harm\n"
-			     "set except_local_recipients = false");
+				"this shield does not look at mail to our own domains, where a forged colleague does "
+				"most harm\n"
+				"set except_local_recipients = false");
 		for (size_t j = 0; j < b->trust_count; j++) {
 			const struct mr_trust *trust = &b->trusts[j];
 
 			if (trust->set && trust->set == shield->networks && holds_everybody(&trust->written))
-				never(b, group, "shield.networks", "every address is among this shield's networks, so it never says no",
+				never(b, group, "shield.networks",
+				      "every address is among this shield's networks, so it never says no",
 				      "name the networks that may use the domains");
 		}
 	}
@@ -247,24 +266,32 @@ static void lint_idle_rules(struct mr_builder *b)
 	const config_setting_t *group = mr_read_group(b, "sender");
 
 	if (group && acts(b, &policy->sender.rule) && map_is_empty(policy->sender.logins) && !policy->sender.own)
-		never(b, group, "sender.own", "sender has no map and own is false, so it can never tell", "set sender.logins or own = true");
+		never(b, group, "sender.own", "sender has no map and own is false, so it can never tell",
+		      "set sender.logins or own = true");
 	group = mr_read_group(b, "exists");
 	if (group && acts(b, &policy->exists.rule) && !policy->accounts)
-		never(b, group, "exists", "exists has no accounts to look into, so it never says no", "set accounts = \"file:PATH\"");
+		never(b, group, "exists", "exists has no accounts to look into, so it never says no",
+		      "set accounts = \"file:PATH\"");
 	if (group && acts(b, &policy->exists.rule) && !policy->exists.senders && !policy->exists.recipients)
-		never(b, group, "exists.senders", "exists looks neither at senders nor at recipients", "set one of them, or mode = \"off\"");
+		never(b, group, "exists.senders", "exists looks neither at senders nor at recipients",
+		      "set one of them, or mode = \"off\"");
 	if (policy->accounts && mr_strmap_count(policy->accounts) == 0)
-		never(b, b->root, "accounts", "the list of accounts is empty, so that nobody exists", "fill it, or leave accounts out");
+		never(b, b->root, "accounts", "the list of accounts is empty, so that nobody exists",
+		      "fill it, or leave accounts out");
 	group = mr_read_group(b, "relay");
-	if (group && acts(b, &policy->relay.rule) && policy->relay.logins && mr_patternset_is_empty(policy->relay.logins))
-		never(b, group, "relay.logins", "relay.logins is empty, so that no login may relay", "name some, or leave it out to allow all");
+	if (group && acts(b, &policy->relay.rule) && policy->relay.logins &&
+	    mr_patternset_is_empty(policy->relay.logins))
+		never(b, group, "relay.logins", "relay.logins is empty, so that no login may relay",
+		      "name some, or leave it out to allow all");
 	group = mr_read_group(b, "limits");
 	if (group && acts(b, &policy->limits.rule) && !policy->limits.recipients && !policy->limits.size)
-		never(b, group, "limits", "limits sets neither recipients nor size", "set one of them, or leave limits out");
+		never(b, group, "limits", "limits sets neither recipients nor size",
+		      "set one of them, or leave limits out");
 	for (size_t i = 0; i < b->network_count; i++) {
 		if (mr_prefixset_is_empty(b->networks[i].set))
-			MR_WARN(b, MR_LINT_NEVER, &b->networks[i].where, "network %s is empty, so that nobody is in it\ngive it addresses, or take it out",
-			     mr_faults_show(b->faults, mr_str_of(b->networks[i].name)));
+			MR_WARN(b, MR_LINT_NEVER, &b->networks[i].where,
+				"network %s is empty, so that nobody is in it\ngive it addresses, or take it out",
+				mr_faults_show(b->faults, mr_str_of(b->networks[i].name)));
 	}
 }
 
@@ -288,8 +315,10 @@ static void lint_sender_map(struct mr_builder *b)
 			continue;
 		shown = mr_faults_show(b->faults, login);
 		MR_WARN(b, MR_LINT_SENDER_DOMAIN, &where,
-			"the sender map has the login \"%s\" without a domain, so that it owns %s@ in each of our domains\n"
-			"set login.default_domain, or sender.own = false", shown, shown);
+			"the sender map has the login \"%s\" without a domain, so that it owns %s@ in each of our "
+			"domains\n"
+			"set login.default_domain, or sender.own = false",
+			shown, shown);
 		return;
 	}
 }
@@ -304,7 +333,9 @@ static void lint_later(struct mr_builder *b)
 
 		if (group)
 			MR_WARN(b, MR_LINT_LATER, &where,
-			     "%s is not in this version and does nothing\nleave it if you wait for that version, else take it out", row->name);
+				"%s is not in this version and does nothing\nleave it if you wait for that version, "
+				"else take it out",
+				row->name);
 	}
 }
 

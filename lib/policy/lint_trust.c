@@ -33,8 +33,9 @@ static void warn_wide(struct mr_builder *b, const struct mr_written_prefix *item
 
 	mr_prefix_format(&item->prefix, text);
 	MR_WARN(b, MR_LINT_ANYONE, &item->where,
-	     "%s holds %s, so that anyone may be in it; a spammer needs no more\nname the networks that are really yours", what,
-	     text);
+		"%s holds %s, so that anyone may be in it; a spammer needs no more\nname the networks that are really "
+		"yours",
+		what, text);
 }
 
 /* Whether item was written in one of the named networks, where it is told already. */
@@ -44,7 +45,8 @@ static bool is_of_network(const struct mr_builder *b, const struct mr_written_pr
 		const struct mr_written_list *written = &b->networks[i].written;
 
 		for (size_t j = 0; j < written->count; j++) {
-			if (written->items[j].where.file == item->where.file && written->items[j].where.line == item->where.line)
+			if (written->items[j].where.file == item->where.file &&
+			    written->items[j].where.line == item->where.line)
 				return true;
 		}
 	}
@@ -84,8 +86,9 @@ static void lint_wide_domains(struct mr_builder *b, const char *setting, const s
 	while (mr_domainset_next(set, &at, &entry)) {
 		if (entry.p[0] == '.' && mr_str_find(mr_str_part(entry, 1, entry.n), '.') == entry.n - 1)
 			MR_WARN(b, MR_LINT_ANYONE, &where,
-			     "%s holds \"%s\": anyone may relay to all domains under it\nname the domains that are really yours", setting,
-			     mr_faults_show(b->faults, entry));
+				"%s holds \"%s\": anyone may relay to all domains under it\nname the domains that are "
+				"really yours",
+				setting, mr_faults_show(b->faults, entry));
 	}
 }
 
@@ -98,10 +101,12 @@ static void lint_loopback(struct mr_builder *b)
 
 	mr_ip_parse(MR_STR("127.0.0.1"), &v4);
 	mr_ip_parse(MR_STR("::1"), &v6);
-	if (web && (mr_prefixset_has(b->policy->relay.networks, &v4) || mr_prefixset_has(b->policy->relay.networks, &v6)))
+	if (web &&
+	    (mr_prefixset_has(b->policy->relay.networks, &v4) || mr_prefixset_has(b->policy->relay.networks, &v6)))
 		MR_WARN(b, MR_LINT_LOOPBACK, &where,
-		     "loopback may relay, and web applications run on this host: a hole in one of them makes it an open relay\n"
-		     "take loopback out of relay.networks and let the applications log in");
+			"loopback may relay, and web applications run on this host: a hole in one of them makes it an "
+			"open relay\n"
+			"take loopback out of relay.networks and let the applications log in");
 }
 
 /* The entry of a list in which ip lies. */
@@ -138,12 +143,16 @@ static void warn_trusted(struct mr_builder *b, const struct mr_trust *trust, con
 	mr_ip_format(ip, text);
 	if (gateway)
 		MR_WARN(b, MR_LINT_OWN_ADDRESS, &where,
-		     "%s trusts %s, which is this host's gateway: behind a router all the world may come from the router's address\n"
-		     "put it into except of that network", trust->setting, text);
+			"%s trusts %s, which is this host's gateway: behind a router all the world may come from the "
+			"router's address\n"
+			"put it into except of that network",
+			trust->setting, text);
 	else
 		MR_WARN(b, MR_LINT_OWN_ADDRESS, &where,
-		     "%s trusts %s, which is this host's own address: what is forwarded to this host may come from it\n"
-		     "put it into except of that network", trust->setting, text);
+			"%s trusts %s, which is this host's own address: what is forwarded to this host may come from "
+			"it\n"
+			"put it into except of that network",
+			trust->setting, text);
 }
 
 static bool is_single(const struct mr_prefix *prefix)

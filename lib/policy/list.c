@@ -39,8 +39,8 @@ static void each_line(struct mr_builder *b, const struct mr_source *source, mr_e
 	}
 }
 
-static void each_of_file(struct mr_builder *b, struct mr_str name, const struct mr_where *where, mr_entry_function *take,
-			 void *context)
+static void each_of_file(struct mr_builder *b, struct mr_str name, const struct mr_where *where,
+			 mr_entry_function *take, void *context)
 {
 	char path[PATH_BYTES_MAX];
 	struct mr_source source;
@@ -48,14 +48,14 @@ static void each_of_file(struct mr_builder *b, struct mr_str name, const struct 
 	int err = mr_source_resolve(mr_source_main(b->files), name, path, sizeof(path));
 
 	if (err) {
-		MR_FAULT(b, "unreadable-file", where, "the file's name %s\nwrite \"file:PATH\", from the policy's folder down or from the root",
+		MR_FAULT(b, "unreadable-file", where,
+			 "the file's name %s\nwrite \"file:PATH\", from the policy's folder down or from the root",
 			 err == MR_ERR_REFUSED ? "holds \"..\"" : "is empty, too long or holds control characters");
 		return;
 	}
 	err = mr_source_get(b->files, mr_str_of(path), MR_SOURCE_TEXT, &source, &fault);
 	if (err == MR_ERR_REFUSED)
-		MR_FAULT(b, fault.id, where, "the file %s %s%s%s\n%s", mr_faults_show(b->faults, mr_str_of(path)), fault.what,
-			 *fault.detail ? ": " : "", fault.detail, fault.cure);
+		mr_source_tell(b->faults, where, mr_str_of(path), &fault);
 	else if (err)
 		b->err = err;
 	else
@@ -95,7 +95,9 @@ static void put_domain(struct mr_builder *b, void *context, struct mr_str entry,
 	if (err == MR_ERR_NOMEM)
 		b->err = err;
 	else if (err)
-		MR_FAULT(b, "bad-domain", where, "\"%s\" is not a domain: %s\nwrite a name such as example.com, or .example.com for its sub-domains",
+		MR_FAULT(b, "bad-domain", where,
+			 "\"%s\" is not a domain: %s\nwrite a name such as example.com, or .example.com for its "
+			 "sub-domains",
 			 mr_faults_show(b->faults, entry), why);
 }
 
@@ -116,7 +118,8 @@ static struct mr_str canonical_login(struct mr_builder *b, struct mr_str entry, 
 	size_t n;
 	int err;
 
-	if (entry.n == 0 || entry.p[0] == '@' || mr_str_equal(entry, MR_STR("*")) || mr_str_find(entry, '@') + 1 == entry.n)
+	if (entry.n == 0 || entry.p[0] == '@' || mr_str_equal(entry, MR_STR("*")) ||
+	    mr_str_find(entry, '@') + 1 == entry.n)
 		return entry;
 	if (entry.n > 1 && entry.p[0] == '*' && entry.p[1] == '@')
 		return entry;
@@ -142,7 +145,8 @@ void mr_pattern_put(struct mr_builder *b, struct mr_patternset *set, enum mr_pat
 		b->err = err;
 	else if (err)
 		MR_FAULT(b, "bad-pattern", where,
-			 "\"%s\" is not a pattern of addresses: %s\nwrite alice@example.com, @example.com, @.example.com or news-*@example.com",
+			 "\"%s\" is not a pattern of addresses: %s\nwrite alice@example.com, @example.com, "
+			 "@.example.com or news-*@example.com",
 			 mr_faults_show(b->faults, entry), why);
 }
 

@@ -86,7 +86,8 @@ static void take_account(struct mr_builder *b, void *context, struct mr_str entr
 	}
 	while (!b->err && mr_domainset_next(b->policy->domains, &walk, &domain)) {
 		if (mr_strmap_count(b->policy->accounts) >= ACCOUNTS_MAX) {
-			MR_FAULT(b, "out-of-range", where, "bare names and domains make more than %d accounts\nwrite whole addresses",
+			MR_FAULT(b, "out-of-range", where,
+				 "bare names and domains make more than %d accounts\nwrite whole addresses",
 				 (int)ACCOUNTS_MAX);
 			return;
 		}
@@ -112,8 +113,8 @@ static int complete(struct mr_builder *b, struct mr_str text, char out[ADDRESS_M
 {
 	size_t at = mr_str_find_last(text, '@');
 
-	return put_address(mr_str_part(text, 0, at), at < text.n ? mr_str_part(text, at + 1, text.n) : first_domain(b->policy),
-			   out, address_r);
+	return put_address(mr_str_part(text, 0, at),
+			   at < text.n ? mr_str_part(text, at + 1, text.n) : first_domain(b->policy), out, address_r);
 }
 
 /* The one address that an alias stands for; empty when there are several, or a program, file or list. */
@@ -183,7 +184,8 @@ static void take_sender(struct mr_builder *b, void *context, struct mr_str entry
 
 	(void)context;
 	if (!split(entry, &key, &rest)) {
-		MR_FAULT(b, "bad-line", where, "this is not \"login: address, address\"\nwrite alice: alice@example.com, sales@example.com");
+		MR_FAULT(b, "bad-line", where,
+			 "this is not \"login: address, address\"\nwrite alice: alice@example.com, sales@example.com");
 		return;
 	}
 	err = mr_login_canonical(&b->policy->login, key, text, sizeof(text), &n);
@@ -207,7 +209,8 @@ static void take_sender(struct mr_builder *b, void *context, struct mr_str entry
 	}
 }
 
-static void build_map(struct mr_builder *b, const config_setting_t *list, struct mr_strmap **map_r, mr_entry_function *take)
+static void build_map(struct mr_builder *b, const config_setting_t *list, struct mr_strmap **map_r,
+		      mr_entry_function *take)
 {
 	if (!list || b->err)
 		return;
@@ -222,5 +225,6 @@ void mr_maps_build(struct mr_builder *b)
 {
 	build_map(b, mr_read_setting(b->root, "accounts"), &b->policy->accounts, take_account);
 	build_map(b, mr_read_setting(b->root, "aliases"), &b->policy->aliases, take_alias);
-	build_map(b, mr_read_setting(mr_read_group(b, "sender"), "sender.logins"), &b->policy->sender.logins, take_sender);
+	build_map(b, mr_read_setting(mr_read_group(b, "sender"), "sender.logins"), &b->policy->sender.logins,
+		  take_sender);
 }

@@ -16,8 +16,8 @@ struct net_list {
 };
 
 static const char *const loopback[] = { "127.0.0.0/8", "::1", NULL };
-static const char *const private_use[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1",
-	"fc00::/7", "fe80::/10", NULL };
+static const char *const private_use[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8",
+					   "::1",        "fc00::/7",      "fe80::/10",      NULL };
 
 static void note(struct mr_builder *b, struct mr_written_list *written, const struct mr_prefix *prefix,
 		 const struct mr_where *where)
@@ -41,7 +41,8 @@ static void note(struct mr_builder *b, struct mr_written_list *written, const st
 static void put_prefix(struct mr_builder *b, struct net_list *list, const struct mr_prefix *prefix,
 		       const struct mr_where *where)
 {
-	int err = list->exceptions ? mr_prefixset_except(list->builder, prefix) : mr_prefixset_add(list->builder, prefix);
+	int err =
+		list->exceptions ? mr_prefixset_except(list->builder, prefix) : mr_prefixset_add(list->builder, prefix);
 
 	if (err)
 		b->err = err;
@@ -83,7 +84,8 @@ static void unknown_name(struct mr_builder *b, struct mr_str name, const struct 
 		}
 	}
 	MR_FAULT(b, "unknown-network", where, "no network is named \"%s\"\n%s%s%s", mr_faults_show(b->faults, name),
-		 nearest ? "did you mean " : "give it in networks, or write a prefix such as 192.0.2.0/24, @loopback or @private",
+		 nearest ? "did you mean "
+			 : "give it in networks, or write a prefix such as 192.0.2.0/24, @loopback or @private",
 		 nearest ? mr_faults_show(b->faults, mr_str_of(nearest)) : "", nearest ? "?" : "");
 }
 
@@ -117,7 +119,9 @@ static void put_literal(struct mr_builder *b, struct net_list *list, struct mr_s
 	const char *why = "";
 
 	if (mr_prefix_parse(entry, &prefix, &why))
-		MR_FAULT(b, "bad-network", where, "\"%s\" is not a network: it %s\nwrite a prefix such as 192.0.2.0/24 or 2001:db8::/32, or one address",
+		MR_FAULT(b, "bad-network", where,
+			 "\"%s\" is not a network: it %s\nwrite a prefix such as 192.0.2.0/24 or 2001:db8::/32, or one "
+			 "address",
 			 mr_faults_show(b->faults, entry), why);
 	else
 		put_prefix(b, list, &prefix, where);

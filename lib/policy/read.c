@@ -105,7 +105,8 @@ int64_t mr_read_number(const config_setting_t *group, const char *full_name)
 
 	if (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64) {
 		value = type == CONFIG_TYPE_INT ? config_setting_get_int(setting) : config_setting_get_int64(setting);
-		if ((row->type == MR_SETTING_NUMBER || row->type == MR_SETTING_SIZE) && value >= row->least && value <= row->most)
+		if ((row->type == MR_SETTING_NUMBER || row->type == MR_SETTING_SIZE) && value >= row->least &&
+		    value <= row->most)
 			return value;
 	} else if (type == CONFIG_TYPE_STRING && row->type != MR_SETTING_NUMBER &&
 		   mr_value_parse(row, mr_str_of(config_setting_get_string(setting)), &value) == MR_OK) {

@@ -30,8 +30,8 @@ static enum mr_verdict read_verdict(const config_setting_t *group, const char *f
 static void read_common(struct mr_builder *b, const config_setting_t *group, const char *name,
 			struct mr_rule_settings *rule)
 {
-	static const char *const excepts[] = { "access.except", "auth.except", "shield.except", "sender.except", "exists.except",
-		"helo.except", "limits.except" };
+	static const char *const excepts[] = { "access.except", "auth.except", "shield.except", "sender.except",
+					       "exists.except", "helo.except", "limits.except" };
 	char full[NAME_MAX_BYTES];
 	size_t n = strlen(name);
 
@@ -74,7 +74,8 @@ static void read_names(struct mr_builder *b, const config_setting_t *group, cons
 static void build_access(struct mr_builder *b)
 {
 	const config_setting_t *group = mr_read_group(b, "access");
-	const config_setting_t *deny = mr_read_setting(group, "access.deny"), *allow = mr_read_setting(group, "access.allow");
+	const config_setting_t *deny = mr_read_setting(group, "access.deny"),
+			       *allow = mr_read_setting(group, "access.allow");
 	struct mr_access_policy *access = &b->policy->access;
 	struct mr_where where = mr_read_where(b, group, "access.allow");
 
@@ -82,11 +83,13 @@ static void build_access(struct mr_builder *b)
 	access->at = (enum mr_access_stage)mr_read_word(group, "access.at");
 	access->allow_mode = allow && !deny;
 	if (deny && allow)
-		MR_FAULT(b, "conflict", &where, "access has both deny and allow\nkeep one: allow says who may, deny says who may not");
+		MR_FAULT(b, "conflict", &where,
+			 "access has both deny and allow\nkeep one: allow says who may, deny says who may not");
 	mr_networks_list(b, access->allow_mode ? allow : deny, &access->list, NULL);
 	where = mr_read_where(b, group, "access.action");
 	if (access->at == MR_ACCESS_AT_CONNECT && access->rule.action == MR_HOLD)
-		MR_FAULT(b, "conflict", &where, "access cannot hold at connect: there is no mail yet\nwrite at = \"mail\", or another action");
+		MR_FAULT(b, "conflict", &where,
+			 "access cannot hold at connect: there is no mail yet\nwrite at = \"mail\", or another action");
 }
 
 static void build_relay(struct mr_builder *b)
@@ -119,8 +122,10 @@ static void put_required(struct mr_builder *b, void *context, struct mr_str entr
 	case 3:
 		break;
 	default:
-		MR_FAULT(b, "bad-value", where, "auth.required_for cannot hold \"%s\"\nwrite local-senders, local-networks, roles or listeners",
-			 mr_faults_show(b->faults, entry));
+		MR_FAULT(
+			b, "bad-value", where,
+			"auth.required_for cannot hold \"%s\"\nwrite local-senders, local-networks, roles or listeners",
+			mr_faults_show(b->faults, entry));
 	}
 }
 
@@ -150,7 +155,6 @@ static void build_auth(struct mr_builder *b)
 	auth->except_local_recipients = mr_read_bool(group, "auth.except_local_recipients");
 }
 
-
 static void put_shield_domain(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)
 {
 	struct mr_shield_policy *shield = context;
@@ -166,7 +170,8 @@ static void put_shield_domain(struct mr_builder *b, void *context, struct mr_str
 	if (err == MR_ERR_NOMEM)
 		b->err = err;
 	else if (err)
-		MR_FAULT(b, "bad-domain", where, "\"%s\" is not a domain: %s\nwrite a name such as example.com, @local for all of ours, or *",
+		MR_FAULT(b, "bad-domain", where,
+			 "\"%s\" is not a domain: %s\nwrite a name such as example.com, @local for all of ours, or *",
 			 mr_faults_show(b->faults, entry), why);
 }
 

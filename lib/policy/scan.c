@@ -34,10 +34,10 @@ struct scanner {
 	unsigned groups, again, fault_count;
 	struct frame frames[DEPTH_MAX];
 	size_t depth;
-	struct mr_token name; /* whose value is awaited */
-	bool comma;        /* before the next element */
-	unsigned skipped;  /* line of which the rest makes no sense; 0: none */
-	enum mr_token_kind last;    /* the value before */
+	struct mr_token name;    /* whose value is awaited */
+	bool comma;              /* before the next element */
+	unsigned skipped;        /* line of which the rest makes no sense; 0: none */
+	enum mr_token_kind last; /* the value before */
 	int err;
 };
 
@@ -134,11 +134,12 @@ static struct frame *top(struct scanner *s)
 static void push(struct scanner *s, char open, unsigned line)
 {
 	if (s->depth == DEPTH_MAX) {
-		stop(s, line, "brackets lie in one another too deep", MR_STR_ABSENT, "no setting needs more than a few");
+		stop(s, line, "brackets lie in one another too deep", MR_STR_ABSENT,
+		     "no setting needs more than a few");
 		return;
 	}
-	s->frames[s->depth++] = (struct frame){ open, line, s->groups++, open == '{' || open == '\0' ? W_NAME : W_ELEMENT,
-						MR_TOKEN_END };
+	s->frames[s->depth++] = (struct frame){ open, line, s->groups++,
+						open == '{' || open == '\0' ? W_NAME : W_ELEMENT, MR_TOKEN_END };
 }
 
 /* The name under which the setting goes to libconfig: another one when it was set before. */
@@ -257,7 +258,8 @@ static void take_open(struct scanner *s, const struct mr_token *token)
 	struct frame *frame = top(s);
 
 	if (frame->open == '[') {
-		stop(s, token->line, "[ ] holds plain values only, this is", token->text, "write ( ) around groups and lists");
+		stop(s, token->line, "[ ] holds plain values only, this is", token->text,
+		     "write ( ) around groups and lists");
 		return;
 	}
 	put_before_value(s, token->line);
@@ -274,7 +276,8 @@ static void take_close(struct scanner *s, const struct mr_token *token)
 	char what[96];
 
 	if (!frame->open) {
-		stop(s, token->line, "nothing is open that this could close:", token->text, "take it out, or look for what is missing above");
+		stop(s, token->line, "nothing is open that this could close:", token->text,
+		     "take it out, or look for what is missing above");
 		return;
 	}
 	if (strchr(pairs, frame->open)[1] != token->text.p[0]) {
@@ -296,10 +299,10 @@ static void unexpected(struct scanner *s, const struct mr_token *token, const ch
 
 	snprintf(what, sizeof(what), "%s is wanted here, not", wanted);
 	fault(s, token->line, what, token->text,
-	      mr_str_equal(token->text, MR_STR("@include")) ? "write @include \"file\" at the beginning of a line" :
-	      mr_str_find(token->text, '.') < token->text.n && token->kind == MR_TOKEN_WORD ?
-							      "write group: { name = value }" :
-							      "see mailreeve.conf(5) for how a policy is written");
+	      mr_str_equal(token->text, MR_STR("@include")) ? "write @include \"file\" at the beginning of a line"
+	      : mr_str_find(token->text, '.') < token->text.n && token->kind == MR_TOKEN_WORD
+		      ? "write group: { name = value }"
+		      : "see mailreeve.conf(5) for how a policy is written");
 	s->skipped = token->line;
 }
 
@@ -315,8 +318,8 @@ static bool is_close(const struct mr_token *token)
 
 static bool is_scalar(const struct mr_token *token)
 {
-	return token->kind == MR_TOKEN_STRING || token->kind == MR_TOKEN_INT || token->kind == MR_TOKEN_FLOAT || token->kind == MR_TOKEN_BOOL ||
-	       token->kind == MR_TOKEN_WORD;
+	return token->kind == MR_TOKEN_STRING || token->kind == MR_TOKEN_INT || token->kind == MR_TOKEN_FLOAT ||
+	       token->kind == MR_TOKEN_BOOL || token->kind == MR_TOKEN_WORD;
 }
 
 static void want_name(struct scanner *s, const struct mr_token *token)
@@ -327,7 +330,8 @@ static void want_name(struct scanner *s, const struct mr_token *token)
 		s->name = *token;
 		top(s)->want = W_ASSIGN;
 	} else if (is_open(token)) {
-		stop(s, token->line, "a bracket without the name of a setting:", token->text, "write name = in front of it");
+		stop(s, token->line, "a bracket without the name of a setting:", token->text,
+		     "write name = in front of it");
 	} else {
 		unexpected(s, token, "the name of a setting");
 	}
@@ -394,7 +398,8 @@ static void want_comma(struct scanner *s, const struct mr_token *token)
 	} else if (is_close(token)) {
 		take_close(s, token);
 	} else if (is_scalar(token) || is_open(token)) {
-		fault_as(s, "missing-comma", token->line, "no comma before", token->text, "put a comma between the two values");
+		fault_as(s, "missing-comma", token->line, "no comma before", token->text,
+			 "put a comma between the two values");
 		s->comma = true;
 		want_element(s, token);
 	} else {

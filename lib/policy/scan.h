@@ -12,12 +12,12 @@
 #define MR_SCAN_AGAIN "*again-"
 
 struct mr_scan {
-	char *bytes;     /* text for libconfig, NUL-ended */
+	char *bytes; /* text for libconfig, NUL-ended */
 	size_t n, room;
 	unsigned *lines; /* of the text, for each setting and element in order */
 	size_t count, lines_room;
-	bool stopped;    /* the text could not be read to its end: there is nothing to build from */
-	bool faulty;     /* something was left out */
+	bool stopped; /* the text could not be read to its end: there is nothing to build from */
+	bool faulty;  /* something was left out */
 };
 
 /* MR_ERR_NOMEM. */

@@ -40,7 +40,7 @@ static bool matches(struct mr_str row, struct mr_str name)
 const struct mr_setting_row *mr_setting_find(struct mr_str name)
 {
 	for (size_t i = 0; i < ROW_COUNT; i++) {
-		if (matches(mr_str_of(rows[i].name), name))
+		if (name.n > 0 && rows[i].name[0] == name.p[0] && matches(mr_str_of(rows[i].name), name))
 			return &rows[i];
 	}
 	return NULL;

@@ -11,16 +11,16 @@
 #include "base/str.h"
 
 enum mr_setting_type {
-	MR_SETTING_WORD,   /* one of the choices */
+	MR_SETTING_WORD, /* one of the choices */
 	MR_SETTING_BOOL,
 	MR_SETTING_NUMBER,
 	MR_SETTING_FLOAT,
-	MR_SETTING_SIZE,   /* "100M": bytes, K M G T are powers of 1024 */
-	MR_SETTING_TIME,   /* "15m" */
-	MR_SETTING_RATE,   /* "10/1h" */
-	MR_SETTING_DATE,   /* "2027-06-30" */
+	MR_SETTING_SIZE, /* "100M": bytes, K M G T are powers of 1024 */
+	MR_SETTING_TIME, /* "15m" */
+	MR_SETTING_RATE, /* "10/1h" */
+	MR_SETTING_DATE, /* "2027-06-30" */
 	MR_SETTING_TEXT,
-	MR_SETTING_TEXTS,  /* one string or an array of strings; "file:PATH" stands for the lines of a file */
+	MR_SETTING_TEXTS, /* one string or an array of strings; "file:PATH" stands for the lines of a file */
 	MR_SETTING_TIMES,
 	MR_SETTING_RATES,
 	MR_SETTING_GROUP,

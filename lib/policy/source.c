@@ -82,6 +82,13 @@ const char *mr_source_main(const struct mr_policy_text *text)
 	return text->main;
 }
 
+void mr_source_tell(struct mr_faults *faults, const struct mr_where *where, struct mr_str path,
+		    const struct mr_source_fault *fault)
+{
+	mr_faults_add(faults, MR_FAULT_ERROR, fault->id, where, "the file %s %s%s%s\n%s", mr_faults_show(faults, path),
+		      fault->what, *fault->detail ? ": " : "", fault->detail, fault->cure);
+}
+
 int mr_source_resolve(const char *base, struct mr_str path, char *out_r, size_t size)
 {
 	const char *slash = strrchr(base, '/');
@@ -212,7 +219,8 @@ static int load(struct mr_policy_text *text, const char *path, enum mr_source_ki
 	if (err)
 		return err;
 	if (n > MR_SOURCES_MAX - text->total)
-		err = refuse(fault, "unsafe-file", "makes the policy larger than 128 MiB", "drop what is not needed", "");
+		err = refuse(fault, "unsafe-file", "makes the policy larger than 128 MiB", "drop what is not needed",
+			     "");
 	else
 		err = add_file(text, mr_str_of(path), bytes, n);
 	if (err == MR_ERR_FULL)
@@ -232,8 +240,8 @@ static int give(const struct mr_source *file, enum mr_source_kind kind, struct m
 	return MR_OK;
 }
 
-int mr_source_get(struct mr_policy_text *text, struct mr_str path, enum mr_source_kind kind,
-		  struct mr_source *source_r, struct mr_source_fault *fault_r)
+int mr_source_get(struct mr_policy_text *text, struct mr_str path, enum mr_source_kind kind, struct mr_source *source_r,
+		  struct mr_source_fault *fault_r)
 {
 	char name[NAME_BYTES_MAX];
 	int err;

@@ -157,8 +157,9 @@ static void include_file(struct expansion *e, struct layer *layer, struct mr_str
 	int err = mr_source_resolve(layer->source.path, name, path, sizeof(path));
 
 	if (err) {
-		include_fault(e, layer, err == MR_ERR_REFUSED ? "the included file's name holds \"..\"" :
-						 "the included file has no usable name",
+		include_fault(e, layer,
+			      err == MR_ERR_REFUSED ? "the included file's name holds \"..\""
+						    : "the included file has no usable name",
 			      "name it from this folder down, or from the root");
 		return;
 	}
@@ -169,9 +170,7 @@ static void include_file(struct expansion *e, struct layer *layer, struct mr_str
 	}
 	err = mr_source_get(e->files, mr_str_of(path), MR_SOURCE_TEXT, &inner.source, &fault);
 	if (err == MR_ERR_REFUSED)
-		mr_faults_add(e->faults, MR_FAULT_ERROR, fault.id, &where, "the file %s %s%s%s\n%s",
-			      mr_faults_show(e->faults, mr_str_of(path)), fault.what, *fault.detail ? ": " : "",
-			      fault.detail, fault.cure);
+		mr_source_tell(e->faults, &where, mr_str_of(path), &fault);
 	else if (err)
 		e->err = err;
 	if (err)
@@ -211,7 +210,8 @@ static void expand(struct expansion *e, struct layer *layer)
 		char c = layer->source.bytes.p[layer->at];
 
 		if (e->text->n > MR_SOURCE_MAX) {
-			include_fault(e, layer, "the policy is larger than 64 MiB", "keep long lists in files of their own");
+			include_fault(e, layer, "the policy is larger than 64 MiB",
+				      "keep long lists in files of their own");
 			layer->at = layer->source.bytes.n;
 		} else if (c == '#' || starts(layer, "//")) {
 			skip_line(layer);

@@ -57,7 +57,8 @@ static void read_string(struct mr_token_reader *reader, struct mr_token *token)
 	size_t from = reader->at++;
 
 	while (reader->at < reader->text.n && p[reader->at] != '"' && p[reader->at] != '\n')
-		reader->at += p[reader->at] == '\\' && p[reader->at + 1] != '\n' && reader->at + 1 < reader->text.n ? 2 : 1;
+		reader->at +=
+			p[reader->at] == '\\' && p[reader->at + 1] != '\n' && reader->at + 1 < reader->text.n ? 2 : 1;
 	token->kind = MR_TOKEN_STRING;
 	token->unclosed = reader->at >= reader->text.n || p[reader->at] != '"';
 	if (!token->unclosed)
@@ -91,7 +92,8 @@ struct mr_token mr_token_next(struct mr_token_reader *reader)
 	token.kind = strchr("{}[]()=:,;", p[reader->at]) ? MR_TOKEN_MARK : MR_TOKEN_STRAY;
 	reader->at++;
 	/* A run of other bytes is one fault, not one for each. */
-	while (token.kind == MR_TOKEN_STRAY && reader->at < reader->text.n && !is_word_byte(p[reader->at]) && !strchr(" \t\r\n\f\"{}[]()=:,;", p[reader->at]))
+	while (token.kind == MR_TOKEN_STRAY && reader->at < reader->text.n && !is_word_byte(p[reader->at]) &&
+	       !strchr(" \t\r\n\f\"{}[]()=:,;", p[reader->at]))
 		reader->at++;
 	token.text = (struct mr_str){ p + from, reader->at - from };
 	return token;

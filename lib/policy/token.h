@@ -21,7 +21,7 @@ struct mr_token {
 	enum mr_token_kind kind;
 	struct mr_str text; /* with its quotes; borrowed */
 	unsigned line;
-	bool unclosed;      /* a string without its second quote */
+	bool unclosed; /* a string without its second quote */
 };
 
 /* A text that is being read. */

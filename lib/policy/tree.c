@@ -30,7 +30,8 @@ static int parse(struct mr_tree *tree, struct mr_faults *faults, const struct mr
 	if (config_read_string(&tree->config, scan->bytes ? scan->bytes : "") != CONFIG_TRUE) {
 		struct mr_where where = mr_text_where(&tree->text, (unsigned)config_error_line(&tree->config));
 
-		mr_faults_add(faults, MR_FAULT_ERROR, "syntax", &where, "%s\nsee mailreeve.conf(5) for how a policy is written",
+		mr_faults_add(faults, MR_FAULT_ERROR, "syntax", &where,
+			      "%s\nsee mailreeve.conf(5) for how a policy is written",
 			      mr_faults_show(faults, mr_str_of(config_error_text(&tree->config))));
 		return MR_ERR_REFUSED;
 	}

@@ -28,12 +28,14 @@ static void help(FILE *out)
 	fprintf(out,
 		"usage: mailreeve check [--json] [--host-facts FILE] [FILE]\n"
 		"\n"
-		"Reads a policy (default %s/mailreeve/mailreeve.conf) as mailreeved does, and prints what is wrong or risky in it.\n"
+		"Reads a policy (default %s/mailreeve/mailreeve.conf) as mailreeved does, and prints what is wrong or "
+		"risky in it.\n"
 		"Nothing is changed.\n"
 		"\n"
 		"  -c, --policy FILE       the policy, as well\n"
 		"  -j, --json              one JSON object a line instead of text\n"
-		"  -H, --host-facts FILE   what to know of the host, instead of asking it: lines \"address A\", \"gateway A\", \"web yes\"\n"
+		"  -H, --host-facts FILE   what to know of the host, instead of asking it: lines \"address A\", "
+		"\"gateway A\", \"web yes\"\n"
 		"\n"
 		"Exit status: 0 clean, 1 warnings, 2 errors.\n",
 		MR_SYSCONFDIR);
@@ -42,10 +44,11 @@ static void help(FILE *out)
 /* Returns -1 to go on, else the exit status. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-	static const struct option known[] = {
-		{ "policy", required_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' },
-		{ "host-facts", required_argument, NULL, 'H' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
-	};
+	static const struct option known[] = { { "policy", required_argument, NULL, 'c' },
+					       { "json", no_argument, NULL, 'j' },
+					       { "host-facts", required_argument, NULL, 'H' },
+					       { "help", no_argument, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
 	int c;
 
 	*options = (struct options){ .file = MR_SYSCONFDIR "/mailreeve/mailreeve.conf" };
@@ -90,16 +93,26 @@ static int view_host(const struct options *options, struct mr_host *host)
 	if (line < 0)
 		fprintf(stderr, "mailreeve check: %s: %s\n", options->host_facts, strerror(errno));
 	if (line > 0)
-		fprintf(stderr, "mailreeve check: %s:%d: write \"address A\", \"gateway A\", \"web yes\" or \"web no\"\n",
+		fprintf(stderr,
+			"mailreeve check: %s:%d: write \"address A\", \"gateway A\", \"web yes\" or \"web no\"\n",
 			options->host_facts, line);
 	return line;
 }
 
+/* The name of a file may be any bytes, JSON is UTF-8. */
+static json_t *file_name(const char *name)
+{
+	json_t *text = json_string(name);
+
+	return text ? text : json_string("(not UTF-8)");
+}
+
 static void print_json(const struct mr_fault *fault)
 {
-	json_t *object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "level",
-				   fault->level == MR_FAULT_ERROR ? "error" : "warning", "id", fault->id, "file", fault->file,
-				   "line", (int)fault->line, "what", fault->what, "cure", fault->cure);
+	json_t *object =
+		json_pack("{s:s, s:s, s:o, s:i, s:s, s:s}", "level",
+			  fault->level == MR_FAULT_ERROR ? "error" : "warning", "id", fault->id, "file",
+			  file_name(fault->file), "line", (int)fault->line, "what", fault->what, "cure", fault->cure);
 
 	if (object && json_dumpf(object, stdout, JSON_COMPACT) == 0)
 		putchar('\n');
@@ -114,7 +127,8 @@ static void print_text(const struct mr_fault *fault, bool colour)
 		printf("%s:%u: ", fault->file, fault->line);
 	else
 		printf("%s: ", fault->file);
-	printf("%s%s%s: ", colour ? (error ? "\033[31m" : "\033[33m") : "", error ? "error" : "warning", colour ? "\033[0m" : "");
+	printf("%s%s%s: ", colour ? (error ? "\033[31m" : "\033[33m") : "", error ? "error" : "warning",
+	       colour ? "\033[0m" : "");
 	printf("%s%s%s [%s]\n", fault->what, *fault->cure ? "; " : "", fault->cure, fault->id);
 }
 
@@ -124,7 +138,8 @@ static void print_end(const char *file, size_t errors, size_t warnings)
 		printf("%s: no faults\n", file);
 	else
 		printf("%s: %zu error%s, %zu warning%s%s\n", file, errors, errors == 1 ? "" : "s", warnings,
-		       warnings == 1 ? "" : "s", errors ? "; mailreeved would not load it" : "; mailreeved would load it");
+		       warnings == 1 ? "" : "s",
+		       errors ? "; mailreeved would not load it" : "; mailreeved would load it");
 }
 
 static bool wants_colour(void)

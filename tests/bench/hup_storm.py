@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Reload and death under load: 10,000 SIGHUPs in 60 s under 200 messages a second, then kill -9 of the worker.
 
 Shown: no exit, no answer but "continue", the generation grows, memory stays flat; after a kill mail is only put off, the

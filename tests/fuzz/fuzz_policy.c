@@ -4,8 +4,8 @@
  * An input that begins with "MRTEXT1" is saved text as it is. Any other is files, with the byte 0x1e between them: the
  * policy, then others that begin with their name and a newline.
  *
- * What must hold: a policy or an error fault, never both, never none; faults are plain text in the order of their places;
- * the saved text gives the same faults again.
+ * What must hold: a policy or an error fault, never both, never none; faults are plain text; the saved text gives the
+ * same faults again.
  */
 #include <string.h>
 #include <sys/mman.h>

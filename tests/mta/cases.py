@@ -5,14 +5,13 @@ same). scene.address says which address plays each.
 """
 
 from mailserver import get
-from scene import FOREIGN, Message, send
-
+from scene import FOREIGN, Message, policy, send
 
 
 def relay_cases(scene):
     scene.use()
-    _, _, lines = scene.refused("relay: a foreign recipient at an open relay", Message(to=FOREIGN), "rcpt", 550, "5.7.1",
-                                "relay", "relay-denied", mailreeve__rcpt__refused=FOREIGN,
+    _, _, lines = scene.refused("relay: a foreign recipient at an open relay", Message(to=FOREIGN), "rcpt", 550,
+                                "5.7.1", "relay", "relay-denied", mailreeve__rcpt__refused=FOREIGN,
                                 source__ip=scene.address["outside"]) or (0, 0, [])
     scene.finds("relay: an open mail server is an alert", lines, event__action="alert", event__kind="alert")
     scene.finds("relay: the refused recipient has a line", lines, event__action="refused",
@@ -66,7 +65,8 @@ def exists_cases(scene):
     scene.refused("exists: an unknown local sender", Message(sender="<zoe@victim.example>"), "mail", 550, "5.1.0",
                   "exists", "exists-sender")
     scene.accepted("exists: an account", Message())
-    scene.accepted("exists: an alias, and a plus part", Message(to=["<sales@victim.example>", "<bob+x@victim.example>"]))
+    scene.accepted("exists: an alias, and a plus part",
+                   Message(to=["<sales@victim.example>", "<bob+x@victim.example>"]))
 
 
 def shield_cases(scene):
@@ -87,7 +87,8 @@ def shield_cases(scene):
     scene.use(shield=f': ( {{ mode = "observe"  {entry} }} )')
     scene.accepted("shield: observe", Message(sender="<boss@victim.example>"), mailreeve__would=["shield"])
     scene.use(shield=f': ( {{ mode = "enforce"  {entry} }} )', exemptions=f''': ( {{ name = "partner"
-      network = [ "{outside}/32" ]  rules = [ "shield" ]  owner = "me"  reason = "a test"  expires = "2099-12-31" }} )''')
+      network = [ "{outside}/32" ]  rules = [ "shield" ]
+      owner = "me"  reason = "a test"  expires = "2099-12-31" }} )''')
     _, _, lines = scene.accepted("shield: an exemption", Message(sender="<boss@victim.example>"),
                                  mailreeve__exemptions=["partner=yes"]) or (0, 0, [])
     scene.finds("shield: the exemption has a line", lines, event__action="exemption-used",
@@ -99,8 +100,8 @@ def shield_cases(scene):
 
 def auth_cases(scene):
     scene.use(auth=': { mode = "enforce"  required_for = [ "local-senders" ] }')
-    scene.refused("auth: a local sender without a login", Message(sender="<alice@victim.example>"), "mail", 530, "5.7.0",
-                  "auth", "auth-local-sender")
+    scene.refused("auth: a local sender without a login", Message(sender="<alice@victim.example>"), "mail", 530,
+                  "5.7.0", "auth", "auth-local-sender")
     scene.accepted("auth: a local sender with a login", Message(sender="<alice@victim.example>",
                                                                 login="alice@victim.example"))
     scene.use(auth=': { mode = "enforce"  required_for = [ "local-networks" ]  networks = [ "trusted" ] }')
@@ -108,8 +109,8 @@ def auth_cases(scene):
                   "auth-local-network")
     scene.accepted("auth: a foreign network without a login", Message())
     scene.use(auth=': { mode = "enforce"  required_for = [ "roles" ] }')
-    scene.refused("auth: a role without a login", Message(sender="<abuse@victim.example>"), "mail", 530, "5.7.0", "auth",
-                  "auth-role")
+    scene.refused("auth: a role without a login", Message(sender="<abuse@victim.example>"), "mail", 530, "5.7.0",
+                  "auth", "auth-role")
     scene.accepted("auth: no role", Message(sender="<alice@victim.example>"))
     scene.use(auth=': { mode = "enforce"  required_for = [ "listeners" ]  listeners = [ "' + scene.listener + '" ] }')
     scene.refused("auth: a listener without a login", Message(port="login_port"), "mail", 530, "5.7.0", "auth",
@@ -139,13 +140,14 @@ def sender_cases(scene):
 
 def hold_case(scene, as_alice):
     scene.use(sender=': { mode = "enforce"  action = "hold" }')
-    played = scene.check("hold: the client is told that it was taken", Message(sender="<bob@victim.example>", **as_alice),
-                         "accepted", mailreeve__verdict="hold", rule__id="sender")
+    played = scene.check("hold: the client is told that it was taken",
+                         Message(sender="<bob@victim.example>", **as_alice), "accepted",
+                         mailreeve__verdict="hold", rule__id="sender")
     if not played:
         return
     queue_id = get(played[1], "email.local_id")
-    scene.tap.equal(scene.held_sender(queue_id), "bob@victim.example", f"{scene.name}: hold: it waits in the hold queue",
-                    f"queue id {queue_id}")
+    scene.tap.equal(scene.held_sender(queue_id), "bob@victim.example",
+                    f"{scene.name}: hold: it waits in the hold queue", f"queue id {queue_id}")
 
 
 def helo_cases(scene):
@@ -172,11 +174,14 @@ def limit_cases(scene):
 
 def session_cases(scene):
     scene.use()
-    daemon, tap = scene.daemon, scene.tap
-    message = Message()
+    for part in (abandoned_messages, several_messages, pipelined_commands, vanished_client, generation_case):
+        part(scene)
 
-    mark = daemon.mark()
-    with scene.connect(message) as client:
+
+def abandoned_messages(scene):
+    """RSET and a second EHLO end a message."""
+    mark = scene.daemon.mark()
+    with scene.connect(Message()) as client:
         client.mail("<one@outside.example>")
         client.rcpt("<bob@victim.example>")
         client.rset()
@@ -185,41 +190,52 @@ def session_cases(scene):
         client.ehlo("again.outside.example")
         last = send(client, Message(sender="<three@outside.example>"))
         client.quit()
-    events = [daemon.verdict(mark, email__sender__address=f"{n}@outside.example") for n in ("one", "two", "three")]
-    tap.equal([get(e, "event.outcome") for e in events], ["unknown", "unknown", "success"],
-              f"{scene.name}: RSET and a second EHLO end a message without a verdict of ours", *events)
-    tap.ok(last.last.code == 250 and get(events[2], "mailreeve.helo") == "again.outside.example",
-           f"{scene.name}: the message after them is judged with the new EHLO", last, events[2])
+    events = [scene.daemon.verdict(mark, email__sender__address=f"{n}@outside.example")
+              for n in ("one", "two", "three")]
+    scene.tap.equal([get(e, "event.outcome") for e in events], ["unknown", "unknown", "success"],
+                    f"{scene.name}: RSET and a second EHLO end a message without a verdict of ours", *events)
+    scene.tap.ok(last.last.code == 250 and get(events[2], "mailreeve.helo") == "again.outside.example",
+                 f"{scene.name}: the message after them is judged with the new EHLO", last, events[2])
 
-    mark = daemon.mark()
+
+def several_messages(scene):
+    """Good and bad messages in one session, each with a verdict and an id of its own."""
+    mark = scene.daemon.mark()
+    message = Message()
     with scene.connect(message) as client:
         answers = [send(client, Message(sender=f"<m{n}@outside.example>", to=FOREIGN if n % 2 else message.to))
                    for n in range(6)]
         client.quit()
-    events = [daemon.verdict(mark, email__sender__address=f"m{n}@outside.example") for n in range(6)]
-    tap.equal([a.last.code for a in answers], [250, 550] * 3, f"{scene.name}: six messages in one session, the answers")
-    tap.equal([get(e, "mailreeve.verdict") for e in events], ["accept", "reject"] * 3,
-              f"{scene.name}: six messages in one session, the verdicts")
-    tap.equal(len({get(e, "mailreeve.transaction") for e in events}), 6, f"{scene.name}: each has an id of its own")
+    events = [scene.daemon.verdict(mark, email__sender__address=f"m{n}@outside.example") for n in range(6)]
+    scene.tap.equal([a.last.code for a in answers], [250, 550] * 3,
+                    f"{scene.name}: six messages in a session, the answers")
+    scene.tap.equal([get(e, "mailreeve.verdict") for e in events], ["accept", "reject"] * 3,
+                    f"{scene.name}: six messages in a session, the verdicts")
+    scene.tap.equal(len({get(e, "mailreeve.transaction") for e in events}), 6,
+                    f"{scene.name}: each has an id of its own")
 
-    mark = daemon.mark()
-    with scene.connect(message) as client:
+
+def pipelined_commands(scene):
+    mark = scene.daemon.mark()
+    with scene.connect(Message()) as client:
         answers = client.pipelined(["MAIL FROM:<p@outside.example>", "RCPT TO:<bob@victim.example>",
                                     "RCPT TO:<u@other.example>", "RCPT TO:<alice@victim.example>", "DATA"])
         client.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
         answers.append(client.answer())
         client.quit()
-    event = daemon.verdict(mark)
-    tap.ok([a.code for a in answers] == [250, 250, 550, 250, 354, 250] and get(event, "mailreeve.rcpt.accepted") == 2,
-           f"{scene.name}: pipelined commands", *answers, event)
+    event = scene.daemon.verdict(mark)
+    good = [a.code for a in answers] == [250, 250, 550, 250, 354, 250] and get(event, "mailreeve.rcpt.accepted") == 2
+    scene.tap.ok(good, f"{scene.name}: pipelined commands", *answers, event)
 
-    mark = daemon.mark()
-    with scene.connect(message) as client:
+
+def vanished_client(scene):
+    mark = scene.daemon.mark()
+    with scene.connect(Message()) as client:
         client.mail("<gone@outside.example>")
         client.rcpt("<bob@victim.example>")
-    event = daemon.verdict(mark)
-    tap.equal(get(event, "event.outcome"), "unknown", f"{scene.name}: a client that goes away in the middle", event)
-    generation_case(scene)
+    event = scene.daemon.verdict(mark)
+    scene.tap.equal(get(event, "event.outcome"), "unknown",
+                    f"{scene.name}: a client that goes away in the middle", event)
 
 
 def generation_case(scene):
@@ -236,7 +252,8 @@ def generation_case(scene):
         client.quit()
     first = scene.daemon.verdict(mark, email__sender__address="old@outside.example")
     second = scene.daemon.verdict(mark, email__sender__address="new@outside.example")
-    scene.tap.equal((rcpt.code, done.code, refused.code), (250, 250, 554), f"{scene.name}: reload in the middle of a message")
+    scene.tap.equal((rcpt.code, done.code, refused.code), (250, 250, 554),
+                    f"{scene.name}: reload in the middle of a message")
     scene.tap.equal((get(first, "rule.version"), get(second, "rule.version")), (old, scene.generation),
                     f"{scene.name}: each verdict names the generation that decided")
     scene.daemon.write("relay: { networks = [ \"0.0.0.0\" }\n")
@@ -246,5 +263,19 @@ def generation_case(scene):
                   "access-denied")
 
 
+def restart_case(scene):
+    """Without the daemon mail is put off, never let through unjudged; when it is back, so is mail."""
+    scene.daemon.stop()
+    with scene.connect(Message()) as client:
+        answers = send(client, Message(to=FOREIGN))
+        client.quit()
+    scene.tap.ok(answers.last.code == 451, f"{scene.name}: without mailreeved mail is put off", answers)
+    mark = scene.daemon.mark()
+    scene.daemon.start(policy(scene.groups))
+    started = scene.daemon.wait_event(mark, lambda e: get(e, "event.action") == "started")
+    scene.generation = get(started, "rule.version")
+    scene.accepted("mail is taken again when mailreeved is back", Message())
+
+
 EVERY = (relay_cases, access_cases, exists_cases, shield_cases, auth_cases, sender_cases, helo_cases, limit_cases,
-         session_cases)
+         session_cases, restart_case)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The short day that contrib/try plays: a private Postfix, Dovecot and mailreeved on loopback, some mail, and what became
-of each, first with the policy as it ships (mode = "observe"), then with mode = "enforce".
+"""The short day that contrib/try plays: a private Postfix, Dovecot and mailreeved on loopback, some mail, and what
+became of each, first with the policy as it ships (mode = "observe"), then with mode = "enforce".
 
 usage: day.py [--keep] --build FOLDER --policy FILE FOLDER
        day.py --stop FOLDER"""
@@ -147,12 +147,13 @@ def show_events(paper, daemon, since):
 
 def day(paper, postfix, daemon, shipped):
     paper.say()
-    paper.say("This Postfix is set up badly on purpose: its relay settings let everybody send everywhere. Mailreeve has "
-              "its shipped policy, with mode = \"observe\": it refuses nothing and says what it would have refused.")
+    paper.say("This Postfix is set up badly on purpose: its relay settings let everybody send everywhere. Mailreeve "
+              "has its shipped policy, with mode = \"observe\": it refuses nothing and says what it would have "
+              "refused.")
     play(paper, postfix, daemon, GOOD + BAD)
     paper.say()
-    paper.say("Now every mode = \"observe\" in the policy becomes \"enforce\". `mailreeve reload` checks the policy and puts "
-              "it in force:")
+    paper.say("Now every mode = \"observe\" in the policy becomes \"enforce\". `mailreeve reload` checks the policy "
+              "and puts it in force:")
     write_policy(daemon, shipped, "enforce")
     print(textwrap.indent(daemon.reload().strip(), "  "))
     mark = daemon.mark()
@@ -261,8 +262,8 @@ def play_in(paper, arguments):
             leave()
             return
     paper.say()
-    paper.say(f"Everything has been stopped. {folder.path} is all that is left: the policy ({daemon.policy}), the event "
-              "log, the logs of the servers, and the build.")
+    paper.say(f"Everything has been stopped. {folder.path} is all that is left: the policy ({daemon.policy}), the "
+              "event log, the logs of the servers, and the build.")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ userdb {{
     def _dead(self):
         if self.process.poll() is None:
             return None
-        return f"ended at once: {read(os.path.join(self.folder, 'messages'))} {read(os.path.join(self.folder, 'log'))[-500:]}"
+        said = [read(os.path.join(self.folder, name))[-500:] for name in ("messages", "log")]
+        return f"ended at once: {' '.join(said)}"
 
     def stop(self):
         if getattr(self, "process", None):

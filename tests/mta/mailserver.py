@@ -15,4 +15,5 @@ from postfix import Postfix
 from sendmail import Sendmail, private_network, sendmail_root
 
 __all__ = ["Dovecot", "Folder", "Mailreeved", "Postfix", "Sendmail", "Trouble", "build_folder", "check_event_lines",
-           "end_process", "get", "private_network", "read", "run", "running", "sendmail_root", "wait_for", "why_not", "write"]
+           "end_process", "get", "private_network", "read", "run", "running", "sendmail_root", "wait_for", "why_not",
+           "write"]

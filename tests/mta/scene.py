@@ -1,4 +1,4 @@
-"""What tests/mta share: one mail server with mailreeved, played message by message, each answer and event line checked."""
+"""What tests/mta share: one mail server with mailreeved, played message by message, each answer and line checked."""
 
 from mailserver import Trouble, get
 

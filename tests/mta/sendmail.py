@@ -19,14 +19,14 @@ class Sendmail:
     program_root: where they are unpacked. Passwords are checked by a stand-in for saslauthd, below.
     """
 
-    def __init__(self, folder, program_root, milter=None, logins=None, domains=("victim.example",), relays=(), open_relay=False,
-                 networks=()):
+    def __init__(self, folder, program_root, milter=None, logins=None, domains=("victim.example",), relays=(),
+                 open_relay=False):
         self.root = folder.make("sendmail")
         self.queue_folder = os.path.join(self.root, "queue")
         self.program = os.path.join(program_root, "usr/libexec/sendmail/sendmail")
         self.macros = os.path.join(program_root, "usr/share/sendmail/cf")
         self.milter, self.domains, self.relays = milter, domains, relays
-        self.logins, self.open_relay, self.networks = logins or {}, open_relay, networks
+        self.logins, self.open_relay = logins or {}, open_relay
         self.cert, self.key = certificate(self.root)
         self.password_pid = None
 
@@ -182,6 +182,7 @@ def private_network(addresses):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
         for number, address in enumerate(addresses):
-            request = struct.pack("16sHH4s8x", f"lo:{number + 1}".encode(), socket.AF_INET, 0, socket.inet_aton(address))
+            alias = f"lo:{number + 1}".encode()
+            request = struct.pack("16sHH4s8x", alias, socket.AF_INET, 0, socket.inet_aton(address))
             fcntl.ioctl(control, SIOCSIFADDR, request)
     return True

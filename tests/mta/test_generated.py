@@ -21,12 +21,15 @@ from tap import Tap, skip_all
 COUNT, SEED, PER_MESSAGE = 3000, 20261121, 50
 OURS = ("victim.example", "xn--bcher-kva.example", "mx.victim.example", "relayed.example")
 LOCAL_MAILERS = ("local", "virtual", "relay")
-WORDS = ["bob", "u", "a.b", "x+y", "", ".", "-", "postmaster", "\"q q\"", "\"\"", "\"a@b\"", "\"", "\\", "\\@", "\\\"", "(c)"]
-DOMAINS = ["victim.example", "other.example", "mx.victim.example", "relayed.example", "sub.victim.example", "VICTIM.EXAMPLE",
-           "victim.example.", "victim.example.other.example", "xn--bcher-kva.example", "localhost", "example", "",
-           "[192.0.2.25]", "[198.18.0.1]", "[IPv6:2001:db8:25::25]", "[IPv6:::ffff:192.0.2.25]", "[127.0.0.1]", "192.0.2.25"]
-GLUE = ["@", "@", "@", "%", "!", ":", ",", ";", ".", "<", ">", "(", ")", "\"", "\\", " ", "\t", "@[", "]", "@@", "%40", "=",
-        "+", "/", "|", "&", "'", "\u00fc", "\x7f"]
+WORDS = ["bob", "u", "a.b", "x+y", "", ".", "-", "postmaster", "\"q q\"", "\"\"", "\"a@b\"", "\"", "\\", "\\@", "\\\"",
+         "(c)"]
+DOMAINS = ["victim.example", "other.example", "mx.victim.example", "relayed.example", "sub.victim.example",
+           "VICTIM.EXAMPLE", "victim.example.", "victim.example.other.example", "xn--bcher-kva.example",
+           "localhost", "example", "",
+           "[192.0.2.25]", "[198.18.0.1]", "[IPv6:2001:db8:25::25]", "[IPv6:::ffff:192.0.2.25]", "[127.0.0.1]",
+           "192.0.2.25"]
+GLUE = ["@", "@", "@", "%", "!", ":", ",", ";", ".", "<", ">", "(", ")", "\"", "\\", " ", "\t", "@[", "]", "@@", "%40",
+        "=", "+", "/", "|", "&", "'", "\u00fc", "\x7f"]
 
 
 def generate(random_):
@@ -119,11 +122,12 @@ def play(tap, folder, count, seed):
         taken = type_all(postfix.open_port, paths)
         recipients = recorded(facts, -(-count // PER_MESSAGE))
     verdicts = judge_paths(daemon, recipients)
-    table = collections.Counter((verdict, "foreign" if is_foreign(r) else "ours") for verdict, r in zip(verdicts, recipients))
+    table = collections.Counter((verdict, "foreign" if is_foreign(r) else "ours")
+                                for verdict, r in zip(verdicts, recipients))
     print(f"# {count} addresses, seed {seed}: Postfix took {taken}; " +
           ", ".join(f"we {verdict} and Postfix says {place}: {n}" for (verdict, place), n in sorted(table.items())))
-    tap.ok(taken > count // 10 and len(recipients) == taken, "Postfix takes many of the addresses, and all are recorded",
-           f"taken {taken}, recorded {len(recipients)}")
+    tap.ok(taken > count // 10 and len(recipients) == taken,
+           "Postfix takes many of the addresses, and all are recorded", f"taken {taken}, recorded {len(recipients)}")
     wrong = [r for verdict, r in zip(verdicts, recipients) if verdict != "reject" and is_foreign(r)]
     tap.equal(wrong[:20], [], "no recipient that Postfix sends away is ours to us")
     tap.ok(table[("accept", "ours")] > 0 and table[("reject", "foreign")] > 0, "both kinds came", table)

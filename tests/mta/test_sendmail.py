@@ -74,7 +74,22 @@ def tls_login(scene):
     event = scene.daemon.verdict(mark)
     scene.tap.ok(answers.last.code == 250 and get(event, "user.name") == "alice@victim.example" and
                  get(event, "tls.version"), "Sendmail: a login over STARTTLS", answers, event)
-    scene.tap.skip("Sendmail: STARTTLS forgets the login", "Sendmail 8.17 itself keeps it, against RFC 3207 4.2")
+    forgotten_login(scene)
+
+
+def forgotten_login(scene):
+    """RFC 3207 4.2 wants the login forgotten. A Sendmail that keeps it goes on telling it to the milter."""
+    with scene.connect(Message(login="alice@victim.example")) as client:
+        client.starttls()
+        client.ehlo()
+        answers = send(client, Message(sender="<alice@victim.example>", to=FOREIGN))
+        again = client.login("alice@victim.example", PASSWORDS["alice@victim.example"])
+        client.quit()
+    name = "Sendmail: STARTTLS forgets the login"
+    if again.code == 503:
+        scene.tap.skip(name, "this Sendmail keeps it (503 Already Authenticated), and a milter cannot see that")
+    else:
+        scene.tap.equal(answers.last.code, 550, name, answers)
 
 
 def command_cases(scene):
@@ -85,8 +100,8 @@ def command_cases(scene):
         done, left = scene.server.submit(["-f", "alice@victim.example", "u@other.example"],
                                          "From: alice@victim.example\nSubject: by command\n\nA line.\n")
         event = scene.daemon.verdict(mark, email__sender__address="alice@victim.example")
-        scene.tap.equal(get(event, "mailreeve.verdict"), verdict, f"Sendmail: the sendmail command, networks {networks}",
-                        event, done)
+        scene.tap.equal(get(event, "mailreeve.verdict"), verdict,
+                        f"Sendmail: the sendmail command, networks {networks}", event, done)
         scene.tap.equal(list(left), [], "Sendmail: nothing stays in the command's own queue", done)
 
 

@@ -106,6 +106,33 @@ def play(tap, program, name, folder):
            f"{name} in words", words.stdout, words.stderr)
 
 
+def play_growing(tap, program, folder):
+    """A list that another process writes all the while is not read."""
+    place = os.path.join(folder, "growing")
+    os.mkdir(place, 0o755)
+    path = os.path.join(place, "accounts")
+    with open(os.path.join(place, "policy.conf"), "w", encoding="utf-8") as file:
+        file.write('domains = "example.com"\naccounts = "file:accounts"\n')
+    with open(path, "wb") as file:
+        file.write(b"alice@example.com\n" * 2000000)
+    for one in ("accounts", "policy.conf"):
+        os.chmod(os.path.join(place, one), 0o644)
+    writer = subprocess.Popen([sys.executable, "-c", "import os, sys\nfd = os.open(sys.argv[1], os.O_WRONLY)\n"
+                               "os.pwrite(fd, b'a', 0)\nprint(flush=True)\nwhile True: os.pwrite(fd, b'a', 0)\n", path],
+                              stdout=subprocess.PIPE)
+    try:
+        writer.stdout.readline()
+        done = check(program, place, "--json")
+    finally:
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+    faults = [json.loads(line) for line in done.stdout.splitlines()]
+    ids = [fault["id"] for fault in faults if fault["level"] == "error"]
+    tap.ok(ids == ["changed-while-read"] and done.returncode == 2, "a list that is written while it is read", done.stdout,
+           done.stderr)
+
+
 def main():
     program = find_program()
     if program is None:
@@ -115,6 +142,7 @@ def main():
         for name in sorted(os.listdir(CORPUS)):
             if os.path.isdir(os.path.join(CORPUS, name)):
                 play(tap, program, name, folder)
+        play_growing(tap, program, folder)
     return tap.finish()
 
 

@@ -118,8 +118,15 @@ def does_not_lose_output_silently(folder):
     yield "said", b"standard output" in run.stderr, True
 
 
-TESTS = [plays_from_files_and_standard_input, says_where_a_line_is_bad, bounds_the_length_of_a_line,
-         refuses_wrong_usage, tells_that_it_keeps_no_state, counts_time_that_goes_backwards, does_not_lose_output_silently]
+TESTS = [
+    plays_from_files_and_standard_input,
+    says_where_a_line_is_bad,
+    bounds_the_length_of_a_line,
+    refuses_wrong_usage,
+    tells_that_it_keeps_no_state,
+    counts_time_that_goes_backwards,
+    does_not_lose_output_silently,
+]
 
 
 def main():

@@ -280,7 +280,7 @@ static void check_own_fields(const json_t *root)
 	check_list(root, "mailreeve.rcpt.refused", 1, refused);
 	check_int(root, "mailreeve.size", 2048);
 	check_flag(root, "mailreeve.degraded", false);
-	check_flag(root, "mailreeve.cannot_tell", false);
+	ck_assert_ptr_null(at(root, "mailreeve.cannot_tell"));
 	check_flag(root, "mailreeve.truncated", false);
 	ck_assert_ptr_null(at(root, "mailreeve.would"));
 	ck_assert_ptr_null(at(root, "mailreeve.counter"));
@@ -364,12 +364,15 @@ START_TEST(observe_mode_says_what_would_have_been)
 {
 	struct mr_event event = { .action = MR_EVENT_VERDICT, .decided = true, .size = -1, .duration_ns = -1 };
 	static const char *const would[] = { "relay", "shield" };
+	static const char *const unclear[] = { "helo" };
 
 	event.decision.would = MR_RULE_BIT(MR_RULE_SHIELD) | MR_RULE_BIT(MR_RULE_RELAY);
 	event.decision.would_reason = MR_REASON_RELAY_DENIED;
+	event.decision.cannot_tell = MR_RULE_BIT(MR_RULE_HELO);
 	event.sender = MR_STR("");
 	json_t *root = written(&event, NULL);
 	check_list(root, "mailreeve.would", 2, would);
+	check_list(root, "mailreeve.cannot_tell", 1, unclear);
 	check_text(root, "mailreeve.would_reason", "relay-denied");
 	check_text(root, "message", "accept: mail from <> (would have been refused by relay, shield)");
 	json_decref(root);

@@ -27,7 +27,10 @@ static const struct row rows[] = {
 	/* u with combining diaeresis, capital, is the one letter */
 	{ true, false, false, "MU\xcc\x88LLER", "m\xc3\xbcller" },
 	{ false, false, false, "mu\xcc\x88ller", "m\xc3\xbcller" },
-	{ true, false, false, "alice@B\xc3\x9c" "CHER.example", "alice@xn--bcher-kva.example" },
+	{ true, false, false,
+	  "alice@B\xc3\x9c"
+	  "CHER.example",
+	  "alice@xn--bcher-kva.example" },
 	{ true, false, false, "alice@WORK GROUP", "alice@work group" },
 	{ true, false, false, "a@b@example.com", "a@b@example.com" },
 	{ true, false, true, "alice@", "alice@" },

@@ -8,7 +8,7 @@
 
 static const unsigned char key[MR_HASH_KEY_BYTES] = { 7 };
 
-/* A set of one pattern, beside others that match nothing asked here: a large set is kept in another way than a small one. */
+/* A set of one pattern, beside others that match nothing asked here: large sets are kept in another way than small ones. */
 static struct mr_patternset *one_beside(const char *pattern, int others)
 {
 	struct mr_patternset *set = mr_patternset_new(key);
@@ -16,8 +16,11 @@ static struct mr_patternset *one_beside(const char *pattern, int others)
 
 	ck_assert_ptr_nonnull(set);
 	for (int i = 0; i < others; i++) {
-		static const char *const forms[][2] = { { "user", "@other.example" }, { "@d", ".example" }, { "@.s", ".example" },
-			{ "g", "-*@other.example" }, { "bare", "" } };
+		static const char *const forms[][2] = { { "user", "@other.example" },
+							{ "@d", ".example" },
+							{ "@.s", ".example" },
+							{ "g", "-*@other.example" },
+							{ "bare", "" } };
 		char other[64];
 
 		snprintf(other, sizeof(other), "%s%d%s", forms[i % 5][0], i, forms[i % 5][1]);
@@ -65,7 +68,9 @@ static const struct match matches[] = {
 	{ "backup", "backup@example.com", false },
 	{ "svc-*", "svc-print", true },
 	{ "svc-*", "svc-print@example.com", false },
-	{ "alice@b\xc3\xbc" "cher.example", "alice@xn--bcher-kva.example", true },
+	{ "alice@b\xc3\xbc"
+	  "cher.example",
+	  "alice@xn--bcher-kva.example", true },
 	{ "alice@[192.0.2.1]", "alice@[192.0.2.1]", true },
 	{ "alice@[192.0.2.1]", "alice@[192.0.2.2]", false },
 	{ "alice@example.com", "", false },
@@ -78,17 +83,30 @@ START_TEST(pattern_matches)
 	for (int others = 0; others < 30; others++) {
 		struct mr_patternset *set = one_beside(m->pattern, others);
 
-		ck_assert_msg(mr_patternset_has(set, mr_str_of(m->address)) == m->matches, "%s against %s beside %d", m->pattern,
-			      m->address, others);
+		ck_assert_msg(mr_patternset_has(set, mr_str_of(m->address)) == m->matches, "%s against %s beside %d",
+			      m->pattern, m->address, others);
 		mr_patternset_free(&set);
 		ck_assert_ptr_null(set);
 	}
 }
 END_TEST
 
-static const char *const no_patterns[] = { "", "@", "alice@", "a b@example.com", "alice@exam*.com", "@*",
-	"x@.example.com", "al\x01ice@example.com", "<alice@example.com>", "a,b", "alice@exam ple.com", "\xff@example.com",
-	"a:b@example.com", "@.", "@..com", "alice@a..b" };
+static const char *const no_patterns[] = { "",
+					   "@",
+					   "alice@",
+					   "a b@example.com",
+					   "alice@exam*.com",
+					   "@*",
+					   "x@.example.com",
+					   "al\x01ice@example.com",
+					   "<alice@example.com>",
+					   "a,b",
+					   "alice@exam ple.com",
+					   "\xff@example.com",
+					   "a:b@example.com",
+					   "@.",
+					   "@..com",
+					   "alice@a..b" };
 
 START_TEST(pattern_is_refused_with_a_reason)
 {
@@ -134,8 +152,8 @@ START_TEST(touches_domain)
 		for (int others = 0; others < 30; others += 29) {
 			struct mr_patternset *set = one_beside(rows[i].pattern, others);
 
-			ck_assert_msg(mr_patternset_touches_domain(set, mr_str_of(rows[i].address)) == rows[i].matches, "%s",
-				      rows[i].pattern);
+			ck_assert_msg(mr_patternset_touches_domain(set, mr_str_of(rows[i].address)) == rows[i].matches,
+				      "%s", rows[i].pattern);
 			mr_patternset_free(&set);
 		}
 	}
@@ -185,8 +203,15 @@ END_TEST
 
 START_TEST(domain_is_refused_with_a_reason)
 {
-	static const char *const bad[] = { "", ".", "a..b", "*.example.com", "alice@example.com", "[192.0.2.1]",
-		"192.0.2.0/24", "exam ple.com", "1.2.3.4" };
+	static const char *const bad[] = { "",
+					   ".",
+					   "a..b",
+					   "*.example.com",
+					   "alice@example.com",
+					   "[192.0.2.1]",
+					   "192.0.2.0/24",
+					   "exam ple.com",
+					   "1.2.3.4" };
 	struct mr_domainset *set = mr_domainset_new(key);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

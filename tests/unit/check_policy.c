@@ -110,11 +110,12 @@ END_TEST
 
 START_TEST(networks)
 {
-	struct mr_policy *policy = policy_of("domains = \"example.com\"; own_addresses = \"192.0.2.25\";\n"
-					     "networks = { office = { addresses = [ \"192.0.2.0/24\", \"2001:db8::/32\" ]\n"
-					     "  except = \"192.0.2.1\" } }\n"
-					     "relay = { networks = [ \"office\", \"203.0.113.7\", \"@loopback\" ] }\n"
-					     "access = { deny = [ \"@private\", \"@own\" ] }\n");
+	struct mr_policy *policy =
+		policy_of("domains = \"example.com\"; own_addresses = \"192.0.2.25\";\n"
+			  "networks = { office = { addresses = [ \"192.0.2.0/24\", \"2001:db8::/32\" ]\n"
+			  "  except = \"192.0.2.1\" } }\n"
+			  "relay = { networks = [ \"office\", \"203.0.113.7\", \"@loopback\" ] }\n"
+			  "access = { deny = [ \"@private\", \"@own\" ] }\n");
 
 	ck_assert(has_ip(policy->relay.networks, "192.0.2.2"));
 	ck_assert(!has_ip(policy->relay.networks, "192.0.2.1"));
@@ -141,9 +142,12 @@ START_TEST(rules)
 		"access: { allow = \"192.0.2.0/24\" at = \"connect\" action = \"tempfail\" cannot_tell = \"reject\" }\n"
 		"relay: { logins = [ \"Alice\", \"@example.com\" ] action = \"tempfail\" cannot_tell = \"tempfail\"\n"
 		"  routing_characters = \"allow\" local_submission = false local_mailers = [ \"local\", \"cyrus\" ] }\n"
-		"auth: { mode = \"enforce\" required_for = [ \"local-senders\", \"roles\", \"listeners\" ] roles = [ \"Root\" ]\n"
-		"  listeners = \"submission\" except_local_recipients = true action = \"hold\" except = \"@loopback\" }\n"
-		"shield: { domains = [ \"@local\", \"*\", \"example.net\" ] networks = \"192.0.2.0/24\" header_from = true }\n"
+		"auth: { mode = \"enforce\" required_for = [ \"local-senders\", \"roles\", \"listeners\" ] roles = [ "
+		"\"Root\" ]\n"
+		"  listeners = \"submission\" except_local_recipients = true action = \"hold\" except = \"@loopback\" "
+		"}\n"
+		"shield: { domains = [ \"@local\", \"*\", \"example.net\" ] networks = \"192.0.2.0/24\" header_from = "
+		"true }\n"
 		"limits: { recipients = 100 size = \"1M\" size_from = \"mta\" }\n"
 		"login: { default_domain = \"Example.com\" plus = \"strip\" }\n"
 		"log: { events = \"journal\" facts = \"/tmp/facts\" }\n");
@@ -181,11 +185,12 @@ END_TEST
 
 START_TEST(exemptions)
 {
-	struct mr_policy *policy = policy_of(
-		"domains = \"example.com\"\n"
-		"exemptions = ( { name = \"news\" login = \"news\" rules = [ \"sender\", \"hijack\" ] owner = \"o\" reason = \"r\"\n"
-		"                 expires = \"2027-06-30\" },\n"
-		"               { name = \"x\" network = \"192.0.2.1\" sender = \"@example.net\" rules = \"limits\" } )\n");
+	struct mr_policy *policy = policy_of("domains = \"example.com\"\n"
+					     "exemptions = ( { name = \"news\" login = \"news\" rules = [ \"sender\", "
+					     "\"hijack\" ] owner = \"o\" reason = \"r\"\n"
+					     "                 expires = \"2027-06-30\" },\n"
+					     "               { name = \"x\" network = \"192.0.2.1\" sender = "
+					     "\"@example.net\" rules = \"limits\" } )\n");
 
 	ck_assert_uint_eq(policy->exemption_count, 2);
 	ck_assert_str_eq(policy->exemptions[0].name, "news");
@@ -202,11 +207,12 @@ END_TEST
 
 START_TEST(maps)
 {
-	struct mr_policy *policy = policy_of(
-		"domains = [ \"example.com\", \"example.org\" ]\n"
-		"accounts = [ \"Alice\", \"bob@example.com\" ]\n"
-		"aliases = [ \"sales: Alice\", \"all: alice, bob\", \"pipe: |/bin/true\", \"twice: alice\", \"twice: bob\" ]\n"
-		"sender = { logins = [ \"ALICE: alice@example.com, @shop.example.com\", \"alice: x@example.org\" ] own = false }\n");
+	struct mr_policy *policy = policy_of("domains = [ \"example.com\", \"example.org\" ]\n"
+					     "accounts = [ \"Alice\", \"bob@example.com\" ]\n"
+					     "aliases = [ \"sales: Alice\", \"all: alice, bob\", \"pipe: |/bin/true\", "
+					     "\"twice: alice\", \"twice: bob\" ]\n"
+					     "sender = { logins = [ \"ALICE: alice@example.com, @shop.example.com\", "
+					     "\"alice: x@example.org\" ] own = false }\n");
 	struct mr_patternset *alice = mr_strmap_get(policy->sender.logins, MR_STR("alice"));
 
 	ck_assert_uint_eq(mr_strmap_count(policy->accounts), 3);
@@ -344,10 +350,11 @@ END_TEST
 
 START_TEST(out_of_memory_is_an_error_and_not_a_policy)
 {
-	static const char text[] = "domains = \"example.com\"; accounts = \"alice\"; aliases = \"a: alice\";\n"
-				   "networks = { n = { addresses = \"192.0.2.0/24\" } }; relay = { networks = \"n\" };\n"
-				   "shield = ( { domains = \"@local\" networks = \"n\" } ); sender = { logins = \"a: b@example.com\" };\n"
-				   "exemptions = ( { name = \"x\" login = \"a\" rules = \"sender\" } );\n";
+	static const char text[] =
+		"domains = \"example.com\"; accounts = \"alice\"; aliases = \"a: alice\";\n"
+		"networks = { n = { addresses = \"192.0.2.0/24\" } }; relay = { networks = \"n\" };\n"
+		"shield = ( { domains = \"@local\" networks = \"n\" } ); sender = { logins = \"a: b@example.com\" };\n"
+		"exemptions = ( { name = \"x\" login = \"a\" rules = \"sender\" } );\n";
 	int err = MR_ERR_NOMEM;
 	long nth = 1;
 

@@ -235,6 +235,9 @@ START_TEST(shield_entries_have_modes)
 	EXPECT_REFUSED(at_mail(NULL, "<bob@example.com>"), SHIELD_ENVELOPE);
 	entry->rule.action = MR_TEMPFAIL;
 	EXPECT(at_mail(NULL, "<bob@example.com>"), MR_TEMPFAIL, SHIELD_ENVELOPE);
+	/* Of several that are as strict, the first. */
+	add_shield(scene.policy, "example.com", "");
+	EXPECT(at_mail(NULL, "<bob@example.com>"), MR_TEMPFAIL, SHIELD_ENVELOPE);
 }
 END_TEST
 
@@ -256,6 +259,8 @@ START_TEST(shield_unreadable_senders)
 	/* The strictest entry is asked what to do. */
 	add_shield(scene.policy, "example.org", "")->rule.cannot_tell = MR_REJECT;
 	EXPECT_UNCLEAR(at_mail(NULL, "<bob@example.com"), MR_REJECT, SHIELD_CANNOT_TELL);
+	add_shield(scene.policy, "example.net", "")->rule.cannot_tell = MR_TEMPFAIL;
+	EXPECT_UNCLEAR(at_mail(NULL, "<bob@example.com"), MR_REJECT, SHIELD_CANNOT_TELL);
 }
 END_TEST
 
@@ -269,6 +274,9 @@ START_TEST(shield_header_from)
 	EXPECT_REFUSED(at_end("bob@example.com", NULL), SHIELD_HEADER);
 	EXPECT_REFUSED(at_end("x@elsewhere.example, Bob <bob@example.com>", NULL), SHIELD_HEADER);
 	EXPECT_REFUSED(at_end("Us: x@elsewhere.example, bob@example.com;", NULL), SHIELD_HEADER);
+	EXPECT_REFUSED(at_end_of_two("x@elsewhere.example", "bob@example.com"), SHIELD_HEADER);
+	EXPECT_REFUSED(at_end_of_two("bob@example.com", "x@elsewhere.example"), SHIELD_HEADER);
+	EXPECT_PASSED(at_end_of_two("x@elsewhere.example", "y@elsewhere.example"));
 	EXPECT_PASSED(at_end("\"bob@example.com\" <x@elsewhere.example>", NULL));
 	EXPECT_PASSED(at_end("x@elsewhere.example", "bob@example.com"));
 	EXPECT_PASSED(at_end(NULL, NULL));
@@ -320,6 +328,24 @@ START_TEST(shield_header_takes_the_strictest)
 	EXPECT_UNCLEAR(at_end("ann@example.org, a@b c@d", NULL), MR_REJECT, SHIELD_CANNOT_TELL);
 	scene.policy->shield[1].rule.mode = MR_MODE_OBSERVE;
 	EXPECT_OBSERVED(at_end("ann@example.org, a@b c@d", NULL), SHIELD, SHIELD_HEADER);
+	/* Of several that are as strict, the first. */
+	scene.policy->shield[0].rule.mode = scene.policy->shield[1].rule.mode = MR_MODE_ENFORCE;
+	scene.policy->shield[0].rule.action = MR_TEMPFAIL;
+	EXPECT(at_end("ann@example.org, bob@example.com", NULL), MR_TEMPFAIL, SHIELD_HEADER);
+	EXPECT_REFUSED(at_end("bob@example.com, ann@example.org", NULL), SHIELD_HEADER);
+}
+END_TEST
+
+/* Entries that do not look at From have no say there, however exact. */
+START_TEST(shield_entries_for_headers)
+{
+	add_shield(scene.policy, "example.com", "203.0.113.0/24");
+	struct mr_shield_policy *star = add_shield(scene.policy, "", "198.51.100.0/24");
+	star->any_domain = star->header_from = true;
+	EXPECT_PASSED(at_mail(NULL, "<bob@example.com>"));
+	EXPECT_REFUSED(at_end("bob@example.com", NULL), SHIELD_HEADER);
+	scene.policy->shield[0].header_from = true;
+	EXPECT_PASSED(at_end("bob@example.com", NULL));
 }
 END_TEST
 
@@ -426,6 +452,10 @@ START_TEST(sender_cannot_tell)
 	EXPECT_UNCLEAR(at_mail("bob@example.com", "<bob@example.com"), MR_REJECT, SENDER_CANNOT_TELL);
 	EXPECT_UNCLEAR(at_mail("bob@example.com", "<b\001@example.com>"), MR_REJECT, SENDER_CANNOT_TELL);
 	EXPECT_UNCLEAR(at_mail("b\001ob", "<bob@example.com>"), MR_REJECT, SENDER_CANNOT_TELL);
+	/* Only a suffix is ours: nobody knows what a bare name becomes. */
+	mr_domainset_free(&scene.policy->domains);
+	scene.policy->domains = domains_of(".example.com");
+	EXPECT_UNCLEAR(at_mail("bob@example.com", "<bob>"), MR_REJECT, SENDER_CANNOT_TELL);
 }
 END_TEST
 
@@ -467,6 +497,11 @@ START_TEST(sender_plus)
 	EXPECT_REFUSED(at_mail("bob@example.com", "<+bob@example.com>"), SENDER_ENVELOPE);
 	EXPECT_UNCLEAR(at_mail("bob@example.com", "<team+x@example.com>"), MR_ACCEPT, NONE);
 	EXPECT_UNCLEAR(at_mail("bob@example.com", "<team@example.com>"), MR_ACCEPT, NONE);
+	/* An alias whose name has a plus sign: "cannot tell" gives way to a yes of the short name, not to a no. */
+	add_alias(scene.policy, "bob+all@example.com", "");
+	add_alias(scene.policy, "ann+all@example.com", "");
+	EXPECT_PASSED(at_mail("bob@example.com", "<bob+all@example.com>"));
+	EXPECT_UNCLEAR(at_mail("bob@example.com", "<ann+all@example.com>"), MR_ACCEPT, NONE);
 	EXPECT_REFUSED(at_mail("bob+x@example.com", "<bob@example.com>"), SENDER_ENVELOPE);
 	scene.policy->login.strip_plus = true;
 	EXPECT_PASSED(at_mail("bob+x@example.com", "<bob@example.com>"));
@@ -500,6 +535,8 @@ START_TEST(sender_headers)
 	scene.policy->sender.header_from = true;
 	EXPECT_REFUSED(at_end("ann@example.com", NULL), SENDER_HEADER);
 	EXPECT_REFUSED(at_end("bob@example.com, ann@example.com", NULL), SENDER_HEADER);
+	EXPECT_REFUSED(at_end_of_two("bob@example.com", "ann@example.com"), SENDER_HEADER);
+	EXPECT_PASSED(at_end_of_two("bob@example.com", "Bob <bob@example.com>"));
 	EXPECT_PASSED(at_end("\"ann@example.com\" <bob@example.com>", "ann@example.com"));
 	EXPECT_PASSED(at_end("bob@example.com", NULL));
 	EXPECT_PASSED(at_end(NULL, NULL));
@@ -745,6 +782,7 @@ main(void)
 	tcase_add_test(tests, shield_header_from);
 	tcase_add_test(tests, shield_unreadable_headers);
 	tcase_add_test(tests, shield_header_takes_the_strictest);
+	tcase_add_test(tests, shield_entries_for_headers);
 	tcase_add_test(tests, shield_aliases);
 	tcase_add_test(tests, sender_own_address);
 	tcase_add_test(tests, sender_bare_logins);

@@ -111,6 +111,16 @@ at_end(const char *from, const char *sender)
 	return at_end_with(&message);
 }
 
+/* The end of a message with two From fields. */
+static inline struct mr_decision
+at_end_of_two(const char *first, const char *second)
+{
+	struct mr_str from[] = { mr_str_of(first), mr_str_of(second) };
+	struct mr_message message = { .headers_seen = true, .size = -1, .header_from = from, .header_from_count = 2 };
+
+	return at_end_with(&message);
+}
+
 static inline struct mr_decision
 at_end_of_size(int64_t size)
 {

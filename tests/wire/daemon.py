@@ -49,15 +49,15 @@ class Daemon:
         self.process = None
         self.notes = []
         self.notify = None
-        self.environment = {}
+        self.before_exec = None
         if self.own_folder:
             os.mkdir(os.path.join(self.folder, "run"), 0o750)
             os.mkdir(os.path.join(self.folder, "log"), 0o750)
 
     def write(self, rules=POLICY, events=None, **settings):
-        """The policy: rules and the settings of this folder. settings: name="value" with numbers and text as they are."""
-        lines = {"milter": f'"unix:{self.socket}"', "control": f'"unix:{self.control}"', "user": f'"{self.user}"',
-                 "log": f'{{ events = "{events or self.events_file}" }}'}
+        """The policy: rules, and the settings of this folder. settings: name="value", as they stand in the file."""
+        lines = {"milter": f'"unix:{self.socket}"', "control": f'"unix:{self.control}"',
+                 "user": f'"{self.user}"', "log": f'{{ events = "{events or self.events_file}" }}'}
         lines.update(settings)
         # A new file each time, so that no reader ever sees half of one.
         with open(self.policy_file + ".new", "w") as file:
@@ -75,10 +75,11 @@ class Daemon:
         self.notify.settimeout(0)
         name = "mailreeve-test-%d-%d" % (os.getpid(), id(self))
         self.notify.bind("\0" + name)
-        environment = {**os.environ, "NOTIFY_SOCKET": "@" + name, **self.environment}
+        environment = {**os.environ, "NOTIFY_SOCKET": "@" + name}
         with open(self.messages_file, "ab") as messages:
             self.process = subprocess.Popen([self.program(), "-f", "-c", self.policy_file, *arguments],
-                                            stdin=subprocess.DEVNULL, stdout=messages, stderr=messages, env=environment)
+                                            stdin=subprocess.DEVNULL, stdout=messages, stderr=messages, env=environment,
+                                            preexec_fn=self.before_exec)
         self.notes = []
         return self
 

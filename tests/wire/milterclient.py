@@ -1,5 +1,5 @@
-"""The mail server's side of the milter protocol, for tests: speaks to a filter as Postfix or Sendmail do, or as badly as
-a test wants. Python standard library only.
+"""The mail server's side of the milter protocol, for tests: speaks to a filter as Postfix or Sendmail do, or as badly
+as a test wants. Python standard library only.
 
 A Session is one connection. Each step sends what the protocol asks for and returns the answer as text:
 "continue", "reject", "tempfail", "550 5.7.1 words", or None when no answer was agreed or the step is left out.
@@ -165,7 +165,7 @@ class Session:
 
     def message(self, sender="<sender@elsewhere.example>", to=("<user@victim.example>",), login=None, queue_id="4TEST",
                 headers=(("From", "sender@elsewhere.example"),), body=b"hello\r\n"):
-        """MAIL to end of message; returns the answers as a list: MAIL, each RCPT, end (None when it was not reached)."""
+        """MAIL to end of message; returns the answers as a list: MAIL, each RCPT, and the end if it was reached."""
         answers = [self.mail(sender, login=login)]
         if answers[0] != "continue":
             return answers
