@@ -443,24 +443,62 @@ END_TEST
 
 /* ---- The subject ---- */
 
-/* Nothing of a message reaches the next one: login, trail, what waited. */
+/* The next message of the same connection. */
+static struct mr_decision
+next_mail(const char *login, const char *from)
+{
+	struct mr_decision decision;
+
+	mr_subject_mail(&scene.subject, ++scene.now_ms, mr_str_of(login), mr_str_of(from), -1);
+	mr_decide_mail(&scene.subject, &decision);
+	return decision;
+}
+
+/* Nothing of a message reaches the next one: login, recipients, trail, what waited. */
 START_TEST(messages_are_apart)
 {
 	auth_rule();
 	scene.policy->relay.rule.mode = MR_MODE_ENFORCE;
-	add_exemption(scene.policy, "dated", MR_RULE_BIT(MR_RULE_AUTH))->expires_ms = 0;
+	add_exemption(scene.policy, "dated", MR_RULE_BIT(MR_RULE_AUTH))->expires_ms = scene.now_ms;
 	EXPECT_PASSED(at_mail("bob@example.com", "<bob@example.com>"));
 	EXPECT_PASSED(at_rcpt("<u@elsewhere.example>"));
-	mr_subject_mail(&scene.subject, 5, MR_STR_ABSENT, MR_STR("<bob@example.com>"), -1);
-	struct mr_decision decision;
-	mr_decide_mail(&scene.subject, &decision);
-	EXPECT_REFUSED(decision, AUTH_LOCAL_SENDER);
-	EXPECT_REFUSED(at_rcpt("<u@elsewhere.example>"), RELAY_DENIED);
+	EXPECT_PASSED(at_mail(NULL, "<bob@example.com>"));
+	ck_assert(mr_str_equal(scene.subject.exemption_used, MR_STR("dated")));
+	EXPECT_REFUSED(next_mail(NULL, "<bob@example.com>"), AUTH_LOCAL_SENDER); /* its last moment was before */
+	ck_assert_ptr_null(scene.subject.exemption_used.p);
 	ck_assert_uint_eq(scene.subject.trail.count, 1);
-	mr_subject_mail(&scene.subject, 6, MR_STR_ABSENT, MR_STR("<>"), -1);
+	EXPECT_PASSED(next_mail("bob@example.com", "<bob@example.com>"));
+	EXPECT_REFUSED(next_mail(NULL, "<bob@example.com>"), AUTH_LOCAL_SENDER);
+	EXPECT_REFUSED(at_rcpt("<u@elsewhere.example>"), RELAY_DENIED);
+	EXPECT_PASSED(next_mail("b\001ob", "<bob@example.com>"));
+	EXPECT_REFUSED(next_mail(NULL, "<bob@example.com>"), AUTH_LOCAL_SENDER);
+	EXPECT_REFUSED(next_mail(" ", "<bob@example.com>"), AUTH_LOCAL_SENDER);
+	EXPECT_PASSED(next_mail(NULL, "<>"));
 	ck_assert_uint_eq(scene.subject.trail.count, 0);
 	ck_assert_uint_eq(scene.subject.rcpt_accepted, 0);
-	ck_assert_uint_eq(scene.subject.deferred, 0);
+}
+END_TEST
+
+START_TEST(what_waits_belongs_to_its_message)
+{
+	auth_rule();
+	scene.policy->auth.except_local_recipients = true;
+	EXPECT_PASSED(at_mail(NULL, "<bob@example.com>"));
+	EXPECT_REFUSED(at_rcpt("<u@elsewhere.example>"), AUTH_LOCAL_SENDER);
+	EXPECT_PASSED(next_mail(NULL, "<x@elsewhere.example>"));
+	EXPECT_PASSED(at_rcpt("<u@elsewhere.example>"));
+}
+END_TEST
+
+/* The mail server's name is the one that it says with this message. */
+START_TEST(the_name_of_the_server)
+{
+	auth_rule();
+	mr_domainset_free(&scene.policy->hostnames);
+	EXPECT_REFUSED(at_mail(NULL, "<bob@mx.example.com>"), AUTH_LOCAL_SENDER);
+	scene.connection.server_name = MR_STR("not a name");
+	EXPECT_PASSED(next_mail(NULL, "<bob@mx.example.com>"));
+	EXPECT_PASSED(next_mail(NULL, "<x@elsewhere.example>"));
 }
 END_TEST
 
@@ -510,6 +548,8 @@ main(void)
 	tcase_add_test(tests, exemptions_of_rules_that_wait);
 	tcase_add_test(tests, shield_waits);
 	tcase_add_test(tests, messages_are_apart);
+	tcase_add_test(tests, what_waits_belongs_to_its_message);
+	tcase_add_test(tests, the_name_of_the_server);
 	tcase_add_test(tests, long_logins);
 	suite_add_tcase(suite, tests);
 	return mr_run_suite(suite);

@@ -264,7 +264,7 @@ START_TEST(all_recipients_are_refused)
 	say_mail("<zqx@elsewhere.example>", NULL);
 	say_rcpt("<zqx@elsewhere.example>");
 	mr_session_abort(play.session, play.now_ms++);
-	EXPECT_VERDICT("reject", "relay-denied", "abort");
+	EXPECT_VERDICT("reject", "relay-denied", "rcpt");
 	ck_assert_str_eq(last_line()->outcome, "failure");
 	say_mail("<zqx@elsewhere.example>", NULL);
 	say_rcpt("<zqx@elsewhere.example>");
@@ -278,7 +278,7 @@ START_TEST(all_recipients_are_refused)
 	say_rcpt_seen("<x@example.com>", "5.1.1 no such user", "error");
 	ck_assert_str_eq(last_line()->action, "refused");
 	mr_session_abort(play.session, play.now_ms++);
-	EXPECT_VERDICT("reject", "mta-refused", "abort");
+	EXPECT_VERDICT("reject", "mta-refused", "rcpt");
 	/* A mail server that goes on all the same gets an answer that it understands. */
 	say_mail("<zqx@elsewhere.example>", NULL);
 	say_rcpt_seen("<x@example.com>", "5.1.1 no such user", "error");
@@ -343,7 +343,7 @@ START_TEST(messages_of_one_session_are_apart)
 			ck_assert_str_eq(last_line()->direction, "outbound");
 		} else {
 			mr_session_abort(play.session, play.now_ms++);
-			EXPECT_VERDICT("reject", "relay-denied", "abort");
+			EXPECT_VERDICT("reject", "relay-denied", "rcpt");
 		}
 	}
 }
@@ -479,7 +479,7 @@ START_TEST(a_hold_is_for_the_whole_message)
 	say_rcpt("<zqx@elsewhere.example>");
 	EXPECT_REPLY(MR_ANSWER_REJECT, 550, "5.7.1");
 	mr_session_abort(play.session, play.now_ms);
-	EXPECT_VERDICT("reject", "relay-denied", "abort");
+	EXPECT_VERDICT("reject", "relay-denied", "rcpt");
 	/* A message that was to be held and never came is unfinished. */
 	say_mail("<zqx@elsewhere.example>", NULL);
 	mr_session_abort(play.session, play.now_ms);
@@ -500,7 +500,7 @@ START_TEST(temporary_actions)
 	say_rcpt("<zqx@elsewhere.example>");
 	EXPECT_REPLY(MR_ANSWER_TEMPFAIL, 451, "4.7.1");
 	mr_session_abort(play.session, play.now_ms);
-	EXPECT_VERDICT("tempfail", "relay-denied", "abort");
+	EXPECT_VERDICT("tempfail", "relay-denied", "rcpt");
 }
 END_TEST
 
@@ -586,7 +586,7 @@ START_TEST(a_message_ends_under_its_policy)
 	ck_assert_uint_eq(mr_engine_set_policy(play.engine, relay_policy()), 3);
 	ck_assert_uint_eq(mr_engine_set_policy(play.engine, relay_policy()), 4);
 	mr_session_abort(play.session, play.now_ms);
-	EXPECT_VERDICT("reject", "relay-denied", "abort");
+	EXPECT_VERDICT("reject", "relay-denied", "rcpt");
 	ck_assert_uint_eq(last_line()->generation, 2);
 	say_mail("<zqx@elsewhere.example>", NULL);
 	mr_session_abort(play.session, play.now_ms);
@@ -787,7 +787,7 @@ START_TEST(lines_about_recipients_are_bounded)
 	}
 	ck_assert_uint_eq(lines_of("refused"), MR_SESSION_LINES_MAX);
 	mr_session_abort(play.session, play.now_ms);
-	EXPECT_VERDICT("reject", "relay-denied", "abort");
+	EXPECT_VERDICT("reject", "relay-denied", "rcpt");
 	ck_assert_int_eq(last_line()->refused, 10000);
 }
 END_TEST
