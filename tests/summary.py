@@ -11,6 +11,7 @@ import sys
 
 TAP = re.compile(r"^(not )?ok\b(?:[^#]|#(?! ?SKIP))*(# ?SKIP\b ?(.*))?$", re.IGNORECASE)
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)")
+FAILED_CHECK = re.compile(r"^\S+:\d+:[FE]:")
 WHOLE = re.compile(r"^1\.\.0 # ?SKIP ?(.*)$", re.IGNORECASE)
 
 
@@ -44,6 +45,8 @@ def read_log(path):
                 checks, failures, errors = map(int, check.groups())
                 count.passed += checks - failures - errors
                 count.failed += failures + errors
+            elif FAILED_CHECK.match(line):
+                count.failures.append(line)
             elif whole:
                 count.skip(whole.group(1))
             elif tap and tap.group(1):

@@ -23,7 +23,8 @@ static bool conditions_hold(const struct mr_subject *subject, const struct mr_ex
 
 	if (rule == MR_RULE_RELAY && e->sender != NULL)
 		return false; /* a sender is only a claim: it never gives the right to relay */
-	if (rule == MR_RULE_RELAY && e->login == NULL && e->network == NULL && e->listener == NULL && e->recipient == NULL)
+	if (rule == MR_RULE_RELAY && e->login == NULL && e->network == NULL && e->listener == NULL &&
+	    e->recipient == NULL)
 		return false; /* it names nobody, and would let everybody relay */
 	if (subject->now_ms > e->expires_ms)
 		return false;

@@ -45,7 +45,7 @@ def send(postfix, server):
     master = postfix.pid()
     before, filter_before = postfix_seconds(master), filter_seconds(server)
     begun = time.monotonic()
-    subprocess.run(["/usr/sbin/smtp-source", "-s", str(SESSIONS), "-m", str(MESSAGES), "-l", "2048", "-N",
+    subprocess.run(["/usr/sbin/smtp-source", "-s", str(SESSIONS), "-m", str(MESSAGES), "-l", "2048",
                     "-f", "friend@example.net", "-t", "user000001@bench.example", "-M", "client.example.net",
                     "127.0.0.1:%d" % postfix.port], check=True, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - begun

@@ -12,8 +12,8 @@ from base import Folder, Trouble, end_process, read, run, running, wait_for, why
 from mailreeved import Mailreeved, build_folder, check_event_lines, get
 from dovecot import Dovecot
 from postfix import Postfix
-from sendmail import Sendmail, private_network, sendmail_root
+from sendmail import Sendmail, private_network, sendmail_root, why_no_sendmail
 
 __all__ = ["Dovecot", "Folder", "Mailreeved", "Postfix", "Sendmail", "Trouble", "build_folder", "check_event_lines",
-           "end_process", "get", "private_network", "read", "run", "running", "sendmail_root", "wait_for", "why_not",
-           "write"]
+           "end_process", "get", "private_network", "read", "run", "running", "sendmail_root", "wait_for", "why_no_sendmail",
+           "why_not", "write"]

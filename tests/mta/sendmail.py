@@ -163,6 +163,15 @@ def _answer_passwords(listener, logins):
             peer.sendall(len(answer).to_bytes(2, "big") + answer)
 
 
+def why_no_sendmail():
+    """Why Sendmail cannot be tested here, or None."""
+    if sendmail_root() is None:
+        return "Sendmail is not unpacked here; contrib/check does it"
+    if run("unshare", "-u", "true", check=False).returncode != 0:
+        return "Sendmail needs a host name with a dot, and unshare(1) may not give it one here (CAP_SYS_ADMIN)"
+    return None
+
+
 def sendmail_root():
     """Where contrib/check unpacked Sendmail, or None."""
     cache = os.environ.get("MAILREEVE_SENDMAIL") or os.path.join(

@@ -107,8 +107,7 @@ def command_cases(scene):
 
 def main():
     root = mailserver.sendmail_root()
-    reason = mailserver.why_not("m4", "unshare") or (None if root else
-                                                     "Sendmail is not unpacked here; contrib/check does it")
+    reason = mailserver.why_not("m4", "unshare") or mailserver.why_no_sendmail()
     if reason:
         skip_all(reason)
     try:

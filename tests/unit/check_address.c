@@ -120,16 +120,19 @@ static const struct example routing[] = {
 	    NULL },
 	{ PATH("<\"elsewhere.example!u\"@example.com>"), MR_MAILBOX_DOMAIN, "elsewhere.example!u@example.com", true,
 	    NULL },
-	{ PATH("<u\\@elsewhere.example@example.com>"), MR_MAILBOX_DOMAIN, "u@elsewhere.example@example.com", true, NULL },
-	{ PATH("<u\\%elsewhere.example@example.com>"), MR_MAILBOX_DOMAIN, "u%elsewhere.example@example.com", true, NULL },
-	{ PATH("<u@elsewhere.example@[192.0.2.25]>"), MR_MAILBOX_LITERAL, "u@elsewhere.example@[192.0.2.25]", true, NULL },
+	{ PATH("<u\\@elsewhere.example@example.com>"), MR_MAILBOX_DOMAIN,
+	    "u@elsewhere.example@example.com", true, NULL },
+	{ PATH("<u\\%elsewhere.example@example.com>"), MR_MAILBOX_DOMAIN,
+	    "u%elsewhere.example@example.com", true, NULL },
+	{ PATH("<u@elsewhere.example@[192.0.2.25]>"), MR_MAILBOX_LITERAL,
+	    "u@elsewhere.example@[192.0.2.25]", true, NULL },
 	{ PATH("<u%elsewhere.example>"), MR_MAILBOX_LOCAL, "u%elsewhere.example", true, NULL },
 	{ PATH("<elsewhere.example!u>"), MR_MAILBOX_LOCAL, "elsewhere.example!u", true, NULL },
 	{ PATH("<\"u@elsewhere.example\">"), MR_MAILBOX_LOCAL, "u@elsewhere.example", true, NULL },
 	{ PATH("<a@@example.com>"), MR_MAILBOX_DOMAIN, "a@@example.com", true, NULL },
 	/* A full-width percent sign is a letter like others. */
-	{ PATH("<u\xef\xbc\x85" "elsewhere@example.com>"), MR_MAILBOX_DOMAIN, "u\xef\xbc\x85" "elsewhere@example.com", false,
-	    NULL },
+	{ PATH("<u\xef\xbc\x85" "elsewhere@example.com>"), MR_MAILBOX_DOMAIN,
+	    "u\xef\xbc\x85" "elsewhere@example.com", false, NULL },
 };
 
 /* One route is taken away; what is not quite one makes the address unreadable. */
@@ -183,7 +186,8 @@ static const struct example brackets[] = {
 	{ PATH("<bob@example.com> SMTPUTF8"), MR_MAILBOX_DOMAIN, "bob@example.com", false, NULL },
 	{ PATH("<bob@example.com>  NOTIFY=NEVER  X-Y=z"), MR_MAILBOX_DOMAIN, "bob@example.com", false, NULL },
 	{ PATH("<bob@example.com> AUTH=<>"), MR_MAILBOX_DOMAIN, "bob@example.com", false, NULL },
-	{ PATH("<bob@elsewhere.example> AUTH=<bob@example.com>"), MR_MAILBOX_DOMAIN, "bob@elsewhere.example", false, NULL },
+	{ PATH("<bob@elsewhere.example> AUTH=<bob@example.com>"), MR_MAILBOX_DOMAIN,
+	    "bob@elsewhere.example", false, NULL },
 	{ PATH("<bob@example.com>SIZE=1"), MR_MAILBOX_MALFORMED, NULL, false, NULL },
 	{ PATH("<bob@example.com> =1"), MR_MAILBOX_MALFORMED, NULL, false, NULL },
 	{ PATH("<bob@example.com> X=1 =2"), MR_MAILBOX_MALFORMED, NULL, false, NULL },
@@ -308,8 +312,8 @@ START_TEST(every_byte)
 		box = read_path((struct mr_str){ behind, sizeof(behind) - 1 });
 		ck_assert_msg((box.kind == MR_MAILBOX_DOMAIN) == (c == ' ' || c == '\t'), "byte %u behind", c);
 		box = read_path((struct mr_str){ parameter, sizeof(parameter) - 1 });
-		ck_assert_msg((box.kind == MR_MAILBOX_DOMAIN) == ((ldh && c != '.' && c != '_') || c == ' ' || c == '='),
-		    "byte %u in the name of a parameter", c);
+		bool fits = (ldh && c != '.' && c != '_') || c == ' ' || c == '=';
+		ck_assert_msg((box.kind == MR_MAILBOX_DOMAIN) == fits, "byte %u in the name of a parameter", c);
 	}
 }
 END_TEST

@@ -35,7 +35,8 @@ START_TEST(foreign_domains_are_refused)
 {
 	static const char *const foreign[] = {
 		"<bob@elsewhere.example>", "<bob@sub.example.com>", "<bob@example.com.elsewhere.example>",
-		"<bob@notexample.com>", "<bob@sub.relayed.example>", "<bob@[192.0.2.26]>", "<bob@[IPv6:2001:db8:25::26]>",
+		"<bob@notexample.com>", "<bob@sub.relayed.example>", "<bob@[192.0.2.26]>",
+		"<bob@[IPv6:2001:db8:25::26]>",
 		"<@example.com:bob@elsewhere.example>", "<@mx.example.com,@example.com:bob@elsewhere.example>",
 		"<bob@com>",
 	};
@@ -50,7 +51,8 @@ END_TEST
 START_TEST(routing_characters_are_refused)
 {
 	static const char *const routed[] = {
-		"<u%elsewhere.example@example.com>", "<u@elsewhere.example@example.com>", "<elsewhere.example!u@example.com>",
+		"<u%elsewhere.example@example.com>", "<u@elsewhere.example@example.com>",
+		"<elsewhere.example!u@example.com>",
 		"<\"u@elsewhere.example\"@example.com>", "<u%elsewhere.example@[192.0.2.25]>", "<u%elsewhere.example>",
 		"<elsewhere.example!u>", "<u%x@relayed.example>", "<u%x@elsewhere.example>",
 	};
@@ -103,9 +105,10 @@ END_TEST
 
 START_TEST(networks_may_relay)
 {
-	static const char *const inside[] = { "198.51.100.0", "198.51.100.255", "::ffff:198.51.100.7", "2001:db8:1::5" };
-	static const char *const outside[] = { "198.51.101.0", "::ffff:198.51.101.0", "2001:db8:2::5", "::1", "127.0.0.1",
-		"fe80::1", NULL };
+	static const char *const inside[] = { "198.51.100.0", "198.51.100.255", "::ffff:198.51.100.7",
+		"2001:db8:1::5" };
+	static const char *const outside[] = { "198.51.101.0", "::ffff:198.51.101.0", "2001:db8:2::5", "::1",
+		"127.0.0.1", "fe80::1", NULL };
 
 	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
 		from_client(inside[i]);

@@ -77,7 +77,8 @@ at_mail(const char *login, const char *from)
 static inline struct mr_decision
 at_rcpt_seen(const char *path, const char *addr, const char *mailer)
 {
-	struct mr_recipient recipient = { .path = mr_str_of(path), .addr = mr_str_of(addr), .mailer = mr_str_of(mailer) };
+	struct mr_recipient recipient = { .path = mr_str_of(path), .addr = mr_str_of(addr),
+		.mailer = mr_str_of(mailer) };
 	struct mr_decision decision;
 
 	mr_decide_rcpt(&scene.subject, &recipient, &scene.destination, &scene.open_relay, &decision);

@@ -72,6 +72,24 @@ def odd_mail_servers(d):
     tap.equal(d.worker(), worker, "the worker is still the same")
 
 
+@test
+def connection_used_again(d):
+    """A mail server may keep the milter connection for its next client, without a new negotiation."""
+    d.start()
+    s = mc.opened(d.socket, address="192.0.2.200")
+    s.mail(login="alice")
+    s.abort()
+    s.send("K")
+    s.connect(address="203.0.113.9")
+    s.helo()
+    s.mail()
+    tap.equal(s.rcpt("<a@foreign.example>")[:9], "550 5.7.1", "nothing of the client before is left")
+    tap.equal(s.rcpt(), "continue", "our recipient is taken")
+    tap.equal(s.end_of_message("4AGAIN"), "continue", "the message ends")
+    s.quit()
+    tap.equal(await_queue_id(d, "4AGAIN")["source"]["ip"], "203.0.113.9", "the address is that of the next client")
+
+
 def noise(source, size):
     return bytes(source.choices(b"\0\0\0\1 <>@%:ajMRLEDCHO{}\n\xff", k=source.randrange(size)))
 
