@@ -93,8 +93,7 @@ static bool is_one_too_many(void)
 	}
 	if (!atomic_exchange(&front.crowded, true))
 		mr_say(MR_SAY_WARNING, "more than %lu sessions are open at once; mail of those beyond is put off "
-		       "(421). Raise "
-		       "max_sessions and LimitNOFILE=, or see who opens so many", front.max_sessions);
+		       "(421). Raise max_sessions and LimitNOFILE=, or see who opens so many", front.max_sessions);
 	return true;
 }
 

@@ -60,14 +60,12 @@ static int probe_folder(const char *path)
 	folder = dirname(copy);
 	if (stat(folder, &st) != 0) {
 		mr_say(MR_SAY_ERROR, "the folder %s for the socket %s cannot be used: %s; create it, owned by the user "
-		       "that "
-		       "mailreeved runs as", folder, path, strerror(errno));
+		       "that mailreeved runs as", folder, path, strerror(errno));
 		return -1;
 	}
 	if ((st.st_mode & S_IWOTH) != 0) {
 		mr_say(MR_SAY_ERROR, "the folder %s may be written by everybody, so anybody could take the place of "
-		       "the socket "
-		       "%s; choose another folder, or: chmod o-w %s", folder, path, folder);
+		       "the socket %s; choose another folder, or: chmod o-w %s", folder, path, folder);
 		return -1;
 	}
 	return 0;
@@ -87,14 +85,12 @@ int mr_listener_probe(const char *path)
 	}
 	if (!S_ISSOCK(st.st_mode)) {
 		mr_say(MR_SAY_ERROR, "%s exists and is not a socket, so it is left alone; remove it, or name another "
-		       "socket in "
-		       "the policy", path);
+		       "socket in the policy", path);
 		return -1;
 	}
 	if (answers(path)) {
 		mr_say(MR_SAY_ERROR, "another process listens on %s, so it is left alone; stop that process (ss -xlp "
-		       "shows it), "
-		       "or name another socket in the policy", path);
+		       "shows it), or name another socket in the policy", path);
 		return -1;
 	}
 	return 0;

@@ -45,6 +45,5 @@ void mr_negotiate_macros(SMFICTX *ctx)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (smfi_setsymlist(ctx, lists[i].stage, lists[i].macros) != MI_SUCCESS)
 			mr_say(MR_SAY_WARNING, "libmilter did not take the list of macros for stage %d; what the mail "
-			       "server "
-			       "sends by itself is used", lists[i].stage);
+			       "server sends by itself is used", lists[i].stage);
 }

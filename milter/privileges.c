@@ -4,6 +4,7 @@
 #include "privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <limits.h>
@@ -87,7 +88,72 @@ static int become(const struct passwd *user, gid_t socket_group)
 	return 0;
 }
 
-int mr_privileges_drop(const struct mr_settings *settings)
+static int make_folders(const struct mr_settings *settings, const struct passwd *user, gid_t socket_group)
+{
+	if (make_folder(mr_settings_unix_path(settings->milter), user->pw_uid, socket_group) != 0 ||
+	    make_folder(settings->control, user->pw_uid, user->pw_gid) != 0 ||
+	    make_folder(settings->events, user->pw_uid, user->pw_gid) != 0 ||
+	    make_folder(settings->facts, user->pw_uid, user->pw_gid) != 0)
+		return -1;
+	return 0;
+}
+
+static bool may_write_beside(const char *path)
+{
+	char copy[PATH_MAX];
+
+	if (path == NULL || path[0] != '/' || strlen(path) >= sizeof(copy))
+		return true;
+	memcpy(copy, path, strlen(path) + 1);
+	return faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK, AT_EACCESS) == 0 &&
+	       (access(path, F_OK) != 0 || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0);
+}
+
+/* The first file that the user could not use, seen with the user's eyes; NULL when all is well. */
+static const char *not_usable(const struct mr_settings *settings, const char *policy_file, const struct passwd *user,
+			      gid_t socket_group)
+{
+	const char *paths[] = { mr_settings_unix_path(settings->milter), settings->control, settings->events,
+				settings->facts };
+	const char *found = NULL;
+
+	if (set_groups(user->pw_name, user->pw_gid, socket_group) != 0 || setegid(user->pw_gid) != 0 ||
+	    seteuid(user->pw_uid) != 0)
+		found = policy_file;
+	else if (faccessat(AT_FDCWD, policy_file, R_OK, AT_EACCESS) != 0)
+		found = policy_file;
+	for (size_t i = 0; found == NULL && i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (!may_write_beside(paths[i]))
+			found = paths[i];
+	if (seteuid(0) != 0 || setegid(0) != 0 || setgroups(0, NULL) != 0)
+		abort(); /* neither the one user nor the other */
+	return found;
+}
+
+/* The policy names no user: it is "mailreeve", if that can work. */
+static int drop_to_default(const struct mr_settings *settings, const char *policy_file)
+{
+	const struct passwd *user = getpwnam("mailreeve");
+	gid_t socket_group;
+	const char *file;
+
+	if (user == NULL) {
+		mr_say(MR_SAY_WARNING, "there is no user mailreeve, so mailreeved stays root, which is less safe; create it: "
+		       "useradd --system --no-create-home --shell /usr/sbin/nologin mailreeve");
+		return 0;
+	}
+	if (find_group(settings->milter_group, user->pw_gid, &socket_group) != 0 ||
+	    make_folders(settings, user, socket_group) != 0)
+		return -1;
+	file = not_usable(settings, policy_file, user, socket_group);
+	if (file == NULL)
+		return become(user, socket_group);
+	mr_say(MR_SAY_WARNING, "the user mailreeve may not use %s, so mailreeved stays root, which is less safe; give it and "
+	       "its folder to that user, or name another user in the policy", file);
+	return 0;
+}
+
+int mr_privileges_drop(const struct mr_settings *settings, const char *policy_file)
 {
 	const struct passwd *user;
 	gid_t socket_group;
@@ -95,22 +161,20 @@ int mr_privileges_drop(const struct mr_settings *settings)
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (geteuid() != 0)
 		return 0;
+	if (settings->user[0] == '\0')
+		return drop_to_default(settings, policy_file);
 	user = getpwnam(settings->user);
 	if (user == NULL) {
 		mr_say(MR_SAY_ERROR, "there is no user %s to run as; create it with: useradd --system --no-create-home "
-		       "--shell "
-		       "/usr/sbin/nologin %s (or name another one with the setting user)",
+		       "--shell /usr/sbin/nologin %s (or name another one with the setting user)",
 		       settings->user, settings->user);
 		return -1;
 	}
 	if (find_group(settings->milter_group, user->pw_gid, &socket_group) != 0 ||
-	    make_folder(mr_settings_unix_path(settings->milter), user->pw_uid, socket_group) != 0 ||
-	    make_folder(settings->control, user->pw_uid, user->pw_gid) != 0 ||
-	    make_folder(settings->events, user->pw_uid, user->pw_gid) != 0 ||
-	    make_folder(settings->facts, user->pw_uid, user->pw_gid) != 0)
+	    make_folders(settings, user, socket_group) != 0)
 		return -1;
 	if (user->pw_uid == 0)
-		mr_say(MR_SAY_WARNING, "mailreeved runs as root, since the policy says so; an ordinary user is safer");
+		mr_say(MR_SAY_WARNING, "running as root, since the policy says so; an ordinary user is safer");
 	return become(user, socket_group);
 }
 
@@ -131,8 +195,7 @@ void mr_privileges_files(int64_t max_sessions)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (max_sessions > 0 && limit.rlim_max < wanted)
 		mr_say(MR_SAY_WARNING, "max_sessions is %lld, but only %lld files may be open, %d of them for other "
-		       "things; raise "
-		       "the limit (LimitNOFILE= in the systemd unit, or ulimit -n)", (long long)max_sessions,
+		       "things; raise the limit (LimitNOFILE= in the systemd unit, or ulimit -n)", (long long)max_sessions,
 		       (long long)limit.rlim_max, SPARE_FILES);
 }
 

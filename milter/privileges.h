@@ -4,8 +4,10 @@
 
 #include "settings.h"
 
-/* Started as root: makes the folders and becomes the policy's user for good. Otherwise does nothing. 0 or -1, said. */
-int mr_privileges_drop(const struct mr_settings *settings);
+/* Started as root: makes the folders and becomes the policy's user for good. When the policy names none, that is
+ * "mailreeve", and root stays, with a warning, where there is no such user or it may not use the folders or the policy.
+ * Otherwise does nothing. 0 or -1, said. */
+int mr_privileges_drop(const struct mr_settings *settings, const char *policy_file);
 /* Raises the number of files to what is allowed; says so when that is less than max_sessions needs. */
 void mr_privileges_files(int64_t max_sessions);
 /* How many sessions the open files allow: at most max_sessions, unless that is 0. */

@@ -57,8 +57,7 @@ static sfsistat hold(SMFICTX *ctx, const struct mr_reply *reply, bool may_hold)
 	if (may_hold && smfi_quarantine(ctx, text[0] != '\0' ? text : (char[]){ "mailreeve" }) == MI_SUCCESS)
 		return SMFIS_CONTINUE;
 	mr_say(MR_SAY_WARNING, "a message could not be put on hold, so the client was told to try again later: this "
-	       "mail "
-	       "server offers no hold queue to milters, choose another action");
+	       "mail server offers no hold queue to milters, choose another action");
 	return SMFIS_TEMPFAIL;
 }
 

@@ -3,8 +3,11 @@
  */
 #include "settings.h"
 
+#include <grp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "say.h"
 
@@ -46,6 +49,29 @@ const char *mr_settings_unix_path(const char *specification)
 	return specification[0] == '/' ? specification : NULL;
 }
 
+/* Whether this process may give a file to the group: as root, or as a member. */
+static bool may_give_to(gid_t group)
+{
+	gid_t groups[256];
+	int count;
+
+	if (geteuid() == 0 || getegid() == group)
+		return true;
+	count = getgroups((int)(sizeof(groups) / sizeof(groups[0])), groups);
+	for (int i = 0; i < count; i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+/* Postfix's group where there is one: without it the mail server could not reach the socket. */
+static const char *default_group(void)
+{
+	const struct group *entry = getgrnam("postfix");
+
+	return entry != NULL && may_give_to(entry->gr_gid) ? "postfix" : "";
+}
+
 int mr_settings_read(const struct mr_policy *policy, struct mr_settings *settings_r)
 {
 	char *control = text_of(policy, "control", "unix:/run/mailreeve/control.sock");
@@ -53,10 +79,10 @@ int mr_settings_read(const struct mr_policy *policy, struct mr_settings *setting
 
 	*settings_r = (struct mr_settings){
 		.milter = text_of(policy, "milter", "unix:/run/mailreeve/milter.sock"),
-		.milter_group = text_of(policy, "milter_group", ""),
+		.milter_group = text_of(policy, "milter_group", default_group()),
 		.milter_mode = mode_of(policy),
 		.control = path != NULL ? strdup(path) : NULL,
-		.user = text_of(policy, "user", "mailreeve"),
+		.user = text_of(policy, "user", ""),
 		.events = text_of(policy, "log.events", MR_LOCALSTATEDIR "/log/mailreeve/events.ndjson"),
 		.facts = text_of(policy, "log.facts", ""),
 		.drain_ms = number_of(policy, "drain", 10000),
@@ -102,15 +128,13 @@ unsigned mr_settings_say_postponed(const struct mr_settings *now, const struct m
 	count += say_if_differs("log.facts", now->facts, wanted->facts);
 	if (now->max_sessions != wanted->max_sessions) {
 		mr_say(MR_SAY_WARNING, "the setting max_sessions was changed from %lld to %lld; it takes effect at the "
-		       "next "
-		       "start: restart mailreeved when it suits you", (long long)now->max_sessions,
+		       "next start: restart mailreeved when it suits you", (long long)now->max_sessions,
 		       (long long)wanted->max_sessions);
 		count++;
 	}
 	if (now->milter_mode != wanted->milter_mode) {
 		mr_say(MR_SAY_WARNING, "the setting milter_mode was changed from 0%o to 0%o; it takes effect at the "
-		       "next "
-		       "start: restart mailreeved when it suits you", (unsigned)now->milter_mode,
+		       "next start: restart mailreeved when it suits you", (unsigned)now->milter_mode,
 		       (unsigned)wanted->milter_mode);
 		count++;
 	}

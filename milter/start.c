@@ -54,17 +54,16 @@ static int load_and_drop(const char *file, struct mr_start *start)
 		return status;
 	if (root) {
 		mr_privileges_files(start->settings.max_sessions);
-		if (mr_privileges_drop(&start->settings) != 0)
+		if (mr_privileges_drop(&start->settings, file) != 0)
 			return 1;
 	}
 	status = load(file, true, start);
 	if (status == 2 && root && geteuid() != 0)
 		mr_say(MR_SAY_ERROR, "the policy has to be usable for the user %s, so that a reload can work; give "
-		       "that user's "
-		       "group the right to read it", start->settings.user);
+		       "that user's group the right to read it", start->settings.user);
 	if (status == 0 && !root) {
 		mr_privileges_files(start->settings.max_sessions);
-		(void)mr_privileges_drop(&start->settings);
+		(void)mr_privileges_drop(&start->settings, file);
 	}
 	return status;
 }
@@ -81,15 +80,13 @@ static int lock(const char *path)
 	fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		mr_say(MR_SAY_ERROR, "the lock file %s cannot be opened: %s; create its folder, owned by the user that "
-		       "mailreeved "
-		       "runs as", name, strerror(errno));
+		       "mailreeved runs as", name, strerror(errno));
 		return -1;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	mr_say(MR_SAY_ERROR, "another mailreeved holds %s, so this one does not start; stop that one first, or name "
-	       "other "
-	       "sockets in the policy", name);
+	       "other sockets in the policy", name);
 	close(fd);
 	return -1;
 }

@@ -58,8 +58,7 @@ static void on_trouble(void *context, const char *sink, const char *why)
 
 	(void)snprintf(detail, sizeof(detail), "the log %s cannot be written: %s", sink, why);
 	mr_say(MR_SAY_ERROR, "%s; mail goes on, lines are kept in memory and dropped when that is full; make room or "
-	       "correct "
-	       "the log settings", detail);
+	       "correct the log settings", detail);
 	/* The event log can tell of the other one, not of itself. */
 	if (!log->is_event_log && engine != NULL)
 		mr_engine_say(engine, mr_clock_ms(), MR_SAID_DEGRADED, detail, 0);
@@ -219,8 +218,7 @@ static void reload(struct worker *worker, struct mr_reload *result_r)
 	good.drain_ms = result_r->settings.drain_ms;
 	if (result_r->text_fd < 0 || mr_channel_send(worker->options->channel, &good, result_r->text_fd) != 0)
 		mr_say(MR_SAY_WARNING, "the text of the new policy could not be kept (%s); should the worker die, it "
-		       "comes back "
-		       "with the policy before", strerror(errno));
+		       "comes back with the policy before", strerror(errno));
 }
 
 static void reload_by_order(struct worker *worker)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/buffer.h"
 #include "base/error.h"
+#include "engine/answer.h"
 #include "engine/eventid.h"
 #include "engine/lines.h"
 
@@ -46,79 +46,6 @@ static struct mr_str keep(char *room, size_t size, struct mr_str s)
 	return (struct mr_str){ room, n };
 }
 
-/* ---- Replies ---- */
-
-static void reply_nothing(struct mr_reply *reply_r)
-{
-	*reply_r = (struct mr_reply){ .action = MR_CONTINUE, .enhanced = "" };
-}
-
-/* Writes "text (id)": generic words and an id to ask about, never a limit, a rule or an echo. */
-static void reply_text(struct mr_reply *reply, const char *before, const char *text, const char *id)
-{
-	struct mr_buffer b = mr_buffer_over(reply->text, sizeof(reply->text) - 1);
-
-	mr_buffer_text(&b, before);
-	mr_buffer_text(&b, text);
-	if (id[0] != '\0') {
-		mr_buffer_text(&b, " (");
-		mr_buffer_text(&b, id);
-		mr_buffer_byte(&b, ')');
-	}
-	reply->text[b.n] = '\0';
-}
-
-/* A temporary answer to a reason that is permanent by nature (action or cannot_tell = "tempfail") has words of its own. */
-static const struct mr_reason_row *answer_row(const struct mr_decision *decision)
-{
-	const struct mr_reason_row *row = mr_reason_row(decision->reason);
-
-	if (decision->verdict == MR_TEMPFAIL && row->code >= 500)
-		return mr_reason_row(MR_REASON_CANNOT_TELL);
-	return row;
-}
-
-static void reply_with(struct mr_reply *reply_r, const struct mr_decision *decision, const char *id)
-{
-	const struct mr_reason_row *row = answer_row(decision);
-
-	reply_nothing(reply_r);
-	if (decision->verdict != MR_TEMPFAIL && decision->verdict != MR_REJECT)
-		return;
-	reply_r->action = decision->verdict == MR_REJECT ? MR_ANSWER_REJECT : MR_ANSWER_TEMPFAIL;
-	reply_r->code = row->code;
-	reply_r->enhanced = row->enhanced;
-	if (decision->verdict == MR_REJECT && row->code < 500) {
-		/* A refusal for good whose reason is a temporary one (mail submitted on the host itself must not wait
-		 * for ever), or has no answer of its own: a mail server drops a 4xx that comes with a refusal. */
-		reply_r->code = 554;
-		reply_r->enhanced = row->code > 0 ? "5.5.3" : "5.5.0";
-	}
-	reply_text(reply_r, "", row->client, id);
-}
-
-static void reply_hold(struct mr_reply *reply_r, const struct mr_decision *decision, const char *id)
-{
-	reply_nothing(reply_r);
-	reply_r->action = MR_ANSWER_HOLD;
-	reply_text(reply_r, "Mailreeve ", mr_reason_row(decision->reason)->id, id);
-}
-
-static void reply_internal(struct mr_reply *reply_r)
-{
-	struct mr_decision decision = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_INTERNAL };
-
-	reply_with(reply_r, &decision, "");
-}
-
-void mr_session_mail_while_stopping(struct mr_session *session, struct mr_reply *reply_r)
-{
-	struct mr_decision decision = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_STOPPING };
-
-	(void)session;
-	reply_with(reply_r, &decision, "");
-}
-
 /* ---- Connection ---- */
 
 static void new_id(struct mr_session *s, int64_t now_ms, char id_r[MR_EVENT_ID_MAX])
@@ -148,7 +75,7 @@ void mr_session_take_connection(struct mr_session *s, int64_t now_ms, const stru
 		new_id(s, now_ms, s->connection_id);
 		mr_lines_connect_refused(s, now_ms);
 	}
-	reply_with(reply_r, &s->connect_decision, s->connection_id);
+	mr_answer_decision(reply_r, &s->connect_decision, s->connection_id);
 }
 
 void mr_session_take_helo(struct mr_session *s, struct mr_str helo, struct mr_str tls_version, struct mr_str tls_cipher)
@@ -216,7 +143,7 @@ void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str pa
 	if (!s->refused_at_connect)
 		mr_decide_mail(&s->subject, &decision);
 	mr_decision_join(&s->decision, &decision);
-	reply_with(reply_r, &s->decision, s->transaction);
+	mr_answer_decision(reply_r, &s->decision, s->transaction);
 	if (reply_r->action != MR_CONTINUE)
 		end_transaction(s, now_ms, MR_STAGE_MAIL, false);
 }
@@ -328,7 +255,7 @@ static void refuse_recipient(struct mr_session *s, int64_t now_ms, const struct 
 		return;
 	}
 	mr_decision_join(&s->refusal, decision);
-	reply_with(reply_r, decision, id);
+	mr_answer_decision(reply_r, decision, id);
 }
 
 static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
@@ -357,9 +284,9 @@ void mr_session_take_rcpt(struct mr_session *s, int64_t now_ms, const struct mr_
 	struct mr_decision no_room = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_INTERNAL };
 	struct mr_recipient kept;
 
-	reply_nothing(reply_r);
+	mr_answer_nothing(reply_r);
 	if (!s->open) {
-		reply_internal(reply_r); /* RCPT without MAIL: the order of events is broken, nothing may pass */
+		mr_answer_internal(reply_r); /* RCPT without MAIL: the order of events is broken, nothing may pass */
 		return;
 	}
 	s->summary.count++;
@@ -435,9 +362,9 @@ void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str que
 {
 	struct mr_decision decision, unseen = { .verdict = MR_TEMPFAIL, .reason = MR_REASON_INTERNAL };
 
-	reply_nothing(reply_r);
+	mr_answer_nothing(reply_r);
 	if (!s->open) {
-		reply_internal(reply_r);
+		mr_answer_internal(reply_r);
 		return;
 	}
 	s->subject.now_ms = now_ms;
@@ -452,9 +379,9 @@ void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str que
 	if (s->summary.count == 0)
 		mr_decision_join(&s->decision, &unseen); /* where it goes was never shown */
 	if (s->decision.verdict == MR_HOLD)
-		reply_hold(reply_r, &s->decision, s->transaction);
+		mr_answer_hold(reply_r, &s->decision, s->transaction);
 	else
-		reply_with(reply_r, &s->decision, s->transaction);
+		mr_answer_decision(reply_r, &s->decision, s->transaction);
 	end_transaction(s, now_ms, MR_STAGE_END, false);
 }
 

@@ -229,6 +229,28 @@ def privileges(d):
 
 
 @test
+def no_user_named(d):
+    """Without the setting user: the user mailreeve where that can work, else root with a warning that says why."""
+    if os.geteuid() != 0:
+        tap.skip("a policy that names no user", "needs root")
+        return
+    d.user = ""
+    os.chmod(d.folder, 0o755)
+    d.start()
+    with open(f"/proc/{d.worker()}/status") as file:
+        uid = int(next(line for line in file if line.startswith("Uid:")).split()[1])
+    try:
+        there = pwd.getpwnam("mailreeve") is not None
+    except KeyError:
+        there = False
+    # The folders of this test are root's, so either way root stays.
+    tap.equal(uid, 0, "root stays where the user mailreeve is missing or may not use the folders")
+    tap.ok("may not use" in d.messages() if there else "useradd" in d.messages(), "and the reason is said", d.messages())
+    tap.equal(mc.opened(d.socket).message(queue_id="4DEF"), ["continue"] * 3, "mail passes")
+    d.stop()
+
+
+@test
 def background(d):
     """Without -f the exit status of the process that was started tells how the start went."""
     d.write()
