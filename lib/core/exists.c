@@ -57,16 +57,16 @@ struct mr_finding mr_exists_find_sender(const struct mr_subject *subject)
 struct mr_finding mr_exists_find_recipient(const struct mr_subject *subject, const struct mr_destination *destination)
 {
 	const struct mr_exists_policy *rule = &subject->policy->exists;
+	enum mr_answer asked, viewed;
 
 	if (!rule->recipients || !is_asked(subject) || destination->place != MR_PLACE_OURS)
 		return MR_FOUND_NOTHING;
-	switch (exists(subject, &destination->mailbox)) {
-	case MR_YES:
+	/* Sendmail's view of a local name has no domain: then the list may also name what was asked for. */
+	asked = destination->mailbox.kind == MR_MAILBOX_LOCAL ? exists(subject, &destination->asked) : MR_NO;
+	viewed = exists(subject, &destination->mailbox);
+	if (asked == MR_YES || viewed == MR_YES)
 		return MR_FOUND_NOTHING;
-	case MR_NO:
-		return MR_FOUND(MR_REASON_EXISTS_RECIPIENT);
-	case MR_CANNOT_TELL:
-		break;
-	}
-	return MR_FOUND_UNCLEAR(MR_REASON_EXISTS_CANNOT_TELL);
+	if (asked == MR_CANNOT_TELL || viewed == MR_CANNOT_TELL)
+		return MR_FOUND_UNCLEAR(MR_REASON_EXISTS_CANNOT_TELL);
+	return MR_FOUND(MR_REASON_EXISTS_RECIPIENT);
 }

@@ -60,9 +60,10 @@ void mr_relay_locate(const struct mr_subject *subject, const struct mr_recipient
 	struct mr_destination *d = destination_r;
 
 	*d = (struct mr_destination){ .place = MR_PLACE_UNCLEAR };
-	mr_address_read(recipient->path, subject->arena, &d->mailbox);
-	d->routed = d->mailbox.routed;
-	d->place = place_of(subject, &d->mailbox);
+	mr_address_read(recipient->path, subject->arena, &d->asked);
+	d->mailbox = d->asked;
+	d->routed = d->asked.routed;
+	d->place = place_of(subject, &d->asked);
 	if (d->routed && d->place == MR_PLACE_OURS && !subject->policy->relay.routing_characters)
 		d->place = MR_PLACE_UNCLEAR; /* "a%elsewhere@ours" may leave again: only the mail server knows */
 	if (d->place != MR_PLACE_CONTROL && recipient->addr.p != NULL && recipient->addr.n > 0 &&

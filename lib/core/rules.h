@@ -51,7 +51,8 @@ struct mr_destination {
 	enum mr_place place;
 	bool routed;               /* routing characters in the local part */
 	bool by_mail_server;       /* judged by the mail server's view */
-	struct mr_mailbox mailbox; /* the address that decided */
+	struct mr_mailbox asked;   /* the path as we read it */
+	struct mr_mailbox mailbox; /* the address that decided: asked, or the mail server's view */
 };
 
 bool mr_has_login(const struct mr_subject *subject);

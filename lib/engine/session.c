@@ -189,7 +189,12 @@ static void count_accepted(struct mr_session *s, const struct mr_recipient *reci
 			   const struct mr_destination *destination)
 {
 	struct mr_rcpt_summary *sum = &s->summary;
-	struct mr_str shown = destination->mailbox.address.p != NULL ? destination->mailbox.address : recipient->path;
+	struct mr_str shown = destination->mailbox.address;
+
+	if (destination->mailbox.kind == MR_MAILBOX_LOCAL)
+		shown = destination->asked.address; /* Sendmail's view of a local name has no domain */
+	if (shown.p == NULL)
+		shown = recipient->path;
 
 	sum->accepted++;
 	if (sum->to_count < MR_EVENT_RCPT_MAX)

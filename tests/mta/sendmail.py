@@ -43,6 +43,8 @@ class Sendmail:
             "confPRIVACY_FLAGS": "authwarnings,novrfy,noexpn", "confAUTH_OPTIONS": "A",
             "confAUTH_MECHANISMS": "LOGIN PLAIN", "confSERVER_CERT": self.cert, "confSERVER_KEY": self.key,
             "confCACERT": self.cert, "confCACERT_PATH": here, "confTLS_SRV_OPTIONS": "V",
+            # By default it closes its port while the machine is busy.
+            "confREFUSE_LA": "1000", "confQUEUE_LA": "1000", "confDELAY_LA": "1000",
             "confBAD_RCPT_THROTTLE": "0", "LOCAL_MAILER_PATH": "/bin/true", "LOCAL_MAILER_ARGS": "true",
             "SMART_HOST": "relay:[127.0.0.1]", "RELAY_MAILER_ARGS": "TCP $h 9",
         }

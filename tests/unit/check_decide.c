@@ -473,6 +473,9 @@ START_TEST(messages_are_apart)
 	EXPECT_PASSED(next_mail("b\001ob", "<bob@example.com>"));
 	EXPECT_REFUSED(next_mail(NULL, "<bob@example.com>"), AUTH_LOCAL_SENDER);
 	EXPECT_REFUSED(next_mail(" ", "<bob@example.com>"), AUTH_LOCAL_SENDER);
+	EXPECT_PASSED(at_mail(NULL, "<>"));
+	EXPECT_PASSED(at_rcpt("<bob@example.com>"));
+	ck_assert_uint_eq(scene.subject.rcpt_accepted, 1);
 	EXPECT_PASSED(next_mail(NULL, "<>"));
 	ck_assert_uint_eq(scene.subject.trail.count, 0);
 	ck_assert_uint_eq(scene.subject.rcpt_accepted, 0);

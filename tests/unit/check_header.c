@@ -88,6 +88,7 @@ static const struct example several[] = {
 	{ VALUE("A:a@example.com;, B:b@example.org;"), true, "a@example.com b@example.org" },
 	{ VALUE("\"Team; x@example.net\": a@example.com;"), false, "a@example.com" },
 	{ VALUE("Team: Inner: a@example.com;;"), false, "a@example.com" },
+	{ VALUE("Team: Inner: a@example.com;"), false, "a@example.com" },
 	{ VALUE("a@example.com; b@example.org"), false, "a@example.com b@example.org" },
 	{ VALUE("boss@example.com: a@elsewhere.example;"), false, "a@elsewhere.example" },
 };

@@ -198,6 +198,12 @@ START_TEST(exists_recipients)
 	EXPECT_PASSED(at_rcpt("<nobody@elsewhere.example>"));
 	EXPECT_REFUSED(at_rcpt_seen("<bob@example.com>", "nobody@example.com", "virtual"), EXISTS_RECIPIENT);
 	EXPECT_PASSED(at_rcpt_seen("<x@example.com>", "bob", "local"));
+	/* Sendmail shows a local name without its domain: what was asked for counts too. */
+	EXPECT_PASSED(at_rcpt_seen("<ann@example.org>", "ann", "local"));
+	EXPECT_REFUSED(at_rcpt_seen("<ann@example.com>", "ann", "local"), EXISTS_RECIPIENT);
+	EXPECT_REFUSED(at_rcpt_seen("<nobody@example.org>", "nobody", "local"), EXISTS_RECIPIENT);
+	EXPECT_REFUSED(at_rcpt_seen("<ann@example.org>", "nobody@example.org", "local"), EXISTS_RECIPIENT);
+	EXPECT_UNCLEAR(at_rcpt_seen("<ann (x)@example.org>", "nobody", "local"), MR_ACCEPT, NONE);
 	scene.policy->exists.plus = true;
 	EXPECT_PASSED(at_rcpt("<bob+x@example.com>"));
 	EXPECT_PASSED(at_mail("bob@example.com", "<>"));

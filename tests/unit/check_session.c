@@ -26,6 +26,40 @@ START_TEST(a_message_is_accepted)
 }
 END_TEST
 
+/* The line shows recipients in their canonical form, at most as many as it has room for. */
+START_TEST(recipients_are_shown)
+{
+	start(relay_policy());
+	connect_from("203.0.113.9", false);
+	say_mail("<zqx@elsewhere.example>", NULL);
+	say_rcpt("<zqx@elsewhere.example>");
+	say_rcpt("<@a.example:Bob@Example.com>");
+	say_rcpt_seen("<old@example.com>", "new@example.org", "virtual");
+	say_end(1);
+	EXPECT_VERDICT("accept", "", "end");
+	ck_assert_str_eq(last_line()->to, "bob@example.com");
+	ck_assert_uint_eq(last_line()->to_count, 2);
+	say_mail("<zqx@elsewhere.example>", NULL);
+	say_rcpt_seen("<old@example.com>", "new@example.org", "virtual");
+	say_end(1);
+	EXPECT_VERDICT("accept", "", "end");
+	ck_assert_str_eq(last_line()->to, "new@example.org");
+	/* Sendmail's view of a local name has no domain. */
+	say_mail("<zqx@elsewhere.example>", NULL);
+	say_rcpt_seen("<Bob@example.com>", "bob", "local");
+	say_end(1);
+	EXPECT_VERDICT("accept", "", "end");
+	ck_assert_str_eq(last_line()->to, "bob@example.com");
+	say_mail("<zqx@elsewhere.example>", NULL);
+	for (int i = 0; i < MR_EVENT_RCPT_MAX + 5; i++)
+		say_rcpt("<bob@example.com>");
+	say_end(1);
+	EXPECT_VERDICT("accept", "", "end");
+	ck_assert_uint_eq(last_line()->to_count, MR_EVENT_RCPT_MAX);
+	ck_assert_int_eq(last_line()->accepted, MR_EVENT_RCPT_MAX + 5);
+}
+END_TEST
+
 START_TEST(one_recipient_is_refused)
 {
 	char id[ID_ROOM + 2];
@@ -399,6 +433,7 @@ main(void)
 	tcase_add_checked_fixture(tests, set_player, clear_player);
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, a_message_is_accepted);
+	tcase_add_test(tests, recipients_are_shown);
 	tcase_add_test(tests, one_recipient_is_refused);
 	tcase_add_test(tests, all_recipients_are_refused);
 	tcase_add_test(tests, a_refusal_by_the_mail_server_is_no_verdict_on_the_rest);

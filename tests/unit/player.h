@@ -22,6 +22,8 @@ struct line {
 	unsigned long generation;
 	long accepted, refused, by_mta, count;
 	char direction[12];
+	char to[64]; /* the first recipient that is shown */
+	size_t to_count;
 };
 
 static struct {
@@ -70,6 +72,9 @@ take_line(void *context, const char *text, size_t n)
 	COPY(line->stage, text_at(root, "mailreeve", "stage"));
 	COPY(line->transaction, text_at(root, "mailreeve", "transaction"));
 	COPY(line->direction, text_at(root, "email", "direction"));
+	const json_t *to = json_object_get(json_object_get(json_object_get(root, "email"), "to"), "address");
+	COPY(line->to, json_array_size(to) == 0 ? "" : json_string_value(json_array_get(to, 0)));
+	line->to_count = json_array_size(to);
 	line->sequence = (uint64_t)json_integer_value(json_object_get(json_object_get(root, "event"), "sequence"));
 	line->generation = strtoul(text_at(root, "rule", "version"), NULL, 10);
 	line->count = number_of(root, "count");
