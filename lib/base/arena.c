@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 
-enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 65536 };
+enum { FIRST_BLOCK = 2048, SMALL_BLOCK = 64, LARGEST_BLOCK = 65536 };
 
 struct block {
 	struct block *next;
@@ -38,6 +38,16 @@ mr_arena_new(size_t limit)
 		return NULL;
 	arena->limit = limit;
 	arena->next_size = FIRST_BLOCK;
+	return arena;
+}
+
+struct mr_arena *
+mr_arena_new_small(size_t limit)
+{
+	struct mr_arena *arena = mr_arena_new(limit);
+
+	if (arena != NULL)
+		arena->next_size = SMALL_BLOCK;
 	return arena;
 }
 

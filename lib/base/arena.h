@@ -13,6 +13,8 @@ struct mr_arena;
 
 /* An arena that never holds more than limit bytes. NULL when there is no memory. */
 struct mr_arena *mr_arena_new(size_t limit);
+/* The same, for one of many that mostly stay small: its first block is. */
+struct mr_arena *mr_arena_new_small(size_t limit);
 void mr_arena_free(struct mr_arena **arena);
 /* n zeroed bytes, or NULL when the limit or the memory is used up. */
 void *mr_arena_alloc(struct mr_arena *arena, size_t n);

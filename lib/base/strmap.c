@@ -48,7 +48,7 @@ mr_strmap_new(const unsigned char key[MR_HASH_KEY_BYTES])
 
 	if (map == NULL)
 		return NULL;
-	map->memory = mr_arena_new(SIZE_MAX);
+	map->memory = mr_arena_new_small(SIZE_MAX);
 	if (map->memory == NULL) {
 		mr_free(map);
 		return NULL;

@@ -136,30 +136,38 @@ struct mr_finding mr_shield_find_envelope(const struct mr_subject *subject, enum
 	return refuses(subject, sender, false, mode_r, entry_r) ? MR_FOUND(MR_REASON_SHIELD_ENVELOPE) : MR_FOUND_NOTHING;
 }
 
+/* Judges the addresses of one From field. False: some part of it cannot be read. Not inlined, since boxes is big. */
+__attribute__((noinline)) static bool judge_field(const struct mr_subject *subject, struct mr_str field,
+						  enum mr_mode *mode_r, const struct mr_shield_policy **entry_r)
+{
+	struct mr_mailbox boxes[MR_HEADER_ADDRESSES_MAX];
+	const struct mr_shield_policy *entry;
+	enum mr_mode mode;
+	size_t n;
+	int err = mr_header_addresses(field, subject->arena, boxes, &n);
+
+	for (size_t k = 0; k < n; k++) {
+		if (!refuses(subject, &boxes[k], true, &mode, &entry) || mode <= *mode_r)
+			continue;
+		*mode_r = mode;
+		*entry_r = entry;
+	}
+	return err == 0;
+}
+
 struct mr_finding mr_shield_find_header(const struct mr_subject *subject, const struct mr_message *message,
 					enum mr_mode *mode_r, const struct mr_shield_policy **entry_r)
 {
-	struct mr_mailbox boxes[MR_HEADER_ADDRESSES_MAX];
-	const struct mr_shield_policy *entry, *unclear_entry;
-	enum mr_mode mode, unclear_mode;
+	const struct mr_shield_policy *unclear_entry;
+	enum mr_mode unclear_mode;
 	bool unclear = !message->headers_seen;
 
 	*mode_r = MR_MODE_OFF;
 	*entry_r = NULL;
 	if (!strictest(subject, true, &unclear_mode, &unclear_entry))
 		return MR_FOUND_NOTHING;
-	for (size_t i = 0; i < message->header_from_count; i++) {
-		size_t n;
-
-		if (mr_header_addresses(message->header_from[i], subject->arena, boxes, &n) != 0)
-			unclear = true;
-		for (size_t k = 0; k < n; k++) {
-			if (!refuses(subject, &boxes[k], true, &mode, &entry) || mode <= *mode_r)
-				continue;
-			*mode_r = mode;
-			*entry_r = entry;
-		}
-	}
+	for (size_t i = 0; i < message->header_from_count; i++)
+		unclear = !judge_field(subject, message->header_from[i], mode_r, entry_r) || unclear;
 	if (unclear && unclear_mode > *mode_r) {
 		*mode_r = unclear_mode;
 		*entry_r = unclear_entry;

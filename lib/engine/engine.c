@@ -54,6 +54,8 @@ int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *pol
 		mr_policy_drop(&policy);
 		return MR_ERR_NOMEM;
 	}
+	for (size_t i = 0; i < MR_ENGINE_SPARE_LINES; i++)
+		engine->spare_lines[i] = mr_calloc(1, MR_LINE_MAX); /* those that are missing are tried again when needed */
 	pthread_mutex_init(&engine->lock, NULL);
 	memcpy(engine->id_seed, options->id_seed, sizeof(engine->id_seed));
 	engine->sequence = options->sequence != NULL ? options->sequence : &engine->own_sequence;
@@ -108,24 +110,69 @@ void mr_engine_free(struct mr_engine **engine)
 	if (*engine == NULL)
 		return;
 	mr_policy_drop(&(*engine)->policy);
+	for (size_t i = 0; i < MR_ENGINE_SPARE_LINES; i++)
+		mr_free((*engine)->spare_lines[i]);
 	pthread_mutex_destroy(&(*engine)->lock);
 	mr_free((*engine)->host);
 	mr_free(*engine);
 	*engine = NULL;
 }
 
-void mr_engine_emit(struct mr_engine *engine, struct mr_event *event, const struct mr_policy *policy)
+static char *borrow_line(struct mr_engine *engine)
 {
-	char line[MR_LINE_MAX];
+	for (size_t i = 0; i < MR_ENGINE_SPARE_LINES; i++) {
+		char *line = atomic_exchange(&engine->spare_lines[i], NULL);
+
+		if (line != NULL)
+			return line;
+	}
+	return mr_calloc(1, MR_LINE_MAX);
+}
+
+static void give_line_back(struct mr_engine *engine, char *line)
+{
+	for (size_t i = 0; i < MR_ENGINE_SPARE_LINES; i++) {
+		char *none = NULL;
+
+		if (atomic_compare_exchange_strong(&engine->spare_lines[i], &none, line))
+			return;
+	}
+	mr_free(line);
+}
+
+static void write_line(struct mr_engine *engine, struct mr_event *event, const struct mr_policy *policy, char *line)
+{
 	size_t n;
 
-	if (engine->event == NULL)
-		return;
 	event->sequence = atomic_fetch_add(engine->sequence, 1) + 1;
 	event->ruleset = mr_str_of(policy->file);
 	event->generation = policy->generation;
 	n = mr_line_write(event, &engine->observer, &policy->log, line);
 	engine->event(engine->event_context, line, n);
+}
+
+/* When memory has run out a line is worth a deep stack. Not inlined, so that only then it is deep. */
+__attribute__((noinline)) static void write_line_on_stack(struct mr_engine *engine, struct mr_event *event,
+							  const struct mr_policy *policy)
+{
+	char line[MR_LINE_MAX];
+
+	write_line(engine, event, policy, line);
+}
+
+void mr_engine_emit(struct mr_engine *engine, struct mr_event *event, const struct mr_policy *policy)
+{
+	char *line;
+
+	if (engine->event == NULL)
+		return;
+	line = borrow_line(engine);
+	if (line == NULL) {
+		write_line_on_stack(engine, event, policy);
+		return;
+	}
+	write_line(engine, event, policy, line);
+	give_line_back(engine, line);
 }
 
 static enum mr_event_action action_of(enum mr_said what)

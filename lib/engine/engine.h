@@ -12,6 +12,9 @@
 #include "model/event.h"
 #include "model/policy.h"
 
+/* Room for lines is kept and lent out: on the stack it would cost a young thread three page faults a line. */
+enum { MR_ENGINE_SPARE_LINES = 8 };
+
 struct mr_engine {
 	pthread_mutex_t lock; /* for policy */
 	struct mr_policy *policy;
@@ -27,6 +30,7 @@ struct mr_engine {
 	void *event_context;
 	mr_line_function *fact;
 	void *fact_context;
+	_Atomic(char *) spare_lines[MR_ENGINE_SPARE_LINES]; /* each MR_LINE_MAX bytes or NULL */
 };
 
 /* The policy in force, with a reference for the caller. */

@@ -194,6 +194,50 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
+/* One message with every rule that reads something; true when a session could be made at all. */
+static bool
+play_without_memory(long nth)
+{
+	mr_alloc_starve(nth);
+	if (mr_session_new(play.engine, MR_NEEDS_HEADERS, &play.session) != 0) {
+		mr_alloc_starve(0);
+		ck_assert_ptr_null(play.session);
+		return false;
+	}
+	connect_from("203.0.113.9", false);
+	say_mail("<zqx@elsewhere.example>", NULL);
+	check_reply();
+	say_rcpt("<zqx@elsewhere.example>");
+	ck_assert_int_ne(play.reply.action, MR_CONTINUE);
+	check_reply();
+	say_rcpt_seen("<zqx@example.com>", "zqx@elsewhere.example", "smtp");
+	ck_assert_int_ne(play.reply.action, MR_CONTINUE);
+	say_rcpt("<bob@example.com>");
+	check_reply();
+	mr_session_header(play.session, "From", "Boss <boss@example.com>");
+	say_end(10);
+	ck_assert_int_ne(play.reply.action, MR_CONTINUE);
+	check_reply();
+	mr_session_close(&play.session, play.now_ms);
+	mr_alloc_starve(0);
+	return true;
+}
+
+/* Memory that fails, at whatever moment, never lets a message or a recipient pass, and costs no verdict line. */
+START_TEST(memory_fails_at_any_moment)
+{
+	size_t played = 0;
+
+	start(header_policy());
+	mr_session_close(&play.session, play.now_ms);
+	for (long nth = 1; nth < 30; nth++) {
+		played += play_without_memory(nth);
+		ck_assert_uint_eq(play.verdicts, played);
+	}
+	ck_assert_uint_gt(played, 20);
+}
+END_TEST
+
 START_TEST(no_memory_for_the_recipients_of_local_mail)
 {
 	static char path[60000];
@@ -252,6 +296,7 @@ main(void)
 	tcase_add_test(tests, an_open_relay_is_told_once_a_message);
 	tcase_add_test(tests, lines_about_recipients_are_bounded);
 	tcase_add_test(tests, memory_runs_out);
+	tcase_add_test(tests, memory_fails_at_any_moment);
 	tcase_add_test(tests, no_memory_for_the_recipients_of_local_mail);
 	tcase_add_test(tests, a_sequence_of_ones_own);
 	tcase_add_test(tests, stopping);
