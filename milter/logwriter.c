@@ -116,8 +116,9 @@ static void obey_reopen(struct mr_logwriter *writer)
 	pthread_mutex_unlock(&writer->lock);
 	if (!ordered)
 		return;
-	mr_sink_close(writer->sink);
-	if (next != NULL) {
+	if (next == NULL) {
+		mr_sink_turn_over(writer->sink);
+	} else {
 		mr_sink_free(&writer->sink);
 		writer->sink = next;
 	}
@@ -202,8 +203,9 @@ static void *run(void *argument)
 	bool gather = false;
 
 	for (;;) {
-		obey_reopen(writer);
 		take_lines(writer, gather);
+		/* Before the lines: some of them may have come after the order. */
+		obey_reopen(writer);
 		gather = writer->batch.n > 0;
 		if (!gather)
 			continue;

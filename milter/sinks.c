@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,14 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
-enum { WHY_MAX = 160, WRITE_MAX = 1 << 18 };
+#include "clock.h"
+
+enum { WHY_MAX = 160, WRITE_MAX = 1 << 18, ENTRY_MAX = 1 << 15, READER_MS = 500 };
 
 enum sink_kind { SINK_FILE, SINK_STDOUT, SINK_SYSLOG, SINK_JOURNAL, SINK_NONE };
 
@@ -25,6 +29,7 @@ struct mr_sink {
 	char *name;
 	int fd;        /* -1: not open */
 	bool regular;
+	bool by_libc;  /* syslog through syslog(3) */
 	size_t torn;   /* bytes of the first line still to do that were written already */
 };
 
@@ -60,7 +65,15 @@ void mr_sink_close(struct mr_sink *sink)
 	if (sink->fd > STDERR_FILENO)
 		close(sink->fd);
 	sink->fd = -1;
+	sink->by_libc = false;
 	sink->torn = 0;
+}
+
+void mr_sink_turn_over(struct mr_sink *sink)
+{
+	/* Whoever reads a FIFO still waits for the rest of a line. */
+	if (sink->torn == 0 || sink->regular)
+		mr_sink_close(sink);
 }
 
 void mr_sink_free(struct mr_sink **sink)
@@ -171,10 +184,22 @@ static void take_back(struct mr_sink *sink)
 		sink->torn = 0;
 }
 
+/* Lets the reader of a socket or a FIFO catch up: a few lines fill it. False when it did not. */
+static bool wait_for_reader(int fd)
+{
+	struct pollfd end = { .fd = fd, .events = POLLOUT };
+	int n;
+
+	do
+		n = poll(&end, 1, READER_MS);
+	while (n < 0 && errno == EINTR);
+	return n > 0;
+}
+
 static int cannot_write(struct mr_sink *sink, int error, char why_r[WHY_MAX])
 {
 	take_back(sink);
-	if (error == EAGAIN || error == EWOULDBLOCK) {
+	if (error == EAGAIN) {
 		(void)snprintf(why_r, WHY_MAX, "its reader does not keep up");
 		return -1;
 	}
@@ -198,7 +223,7 @@ static int write_descriptor(struct mr_sink *sink, const char *lines, size_t n, s
 		if (want == 0)
 			want = first_line(from, left);
 		wrote = write(sink->fd, from + sink->torn, want - sink->torn);
-		if (wrote < 0 && errno == EINTR)
+		if (wrote < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_reader(sink->fd))))
 			continue;
 		if (wrote <= 0) {
 			*done_r = done;
@@ -212,14 +237,42 @@ static int write_descriptor(struct mr_sink *sink, const char *lines, size_t n, s
 	return 0;
 }
 
-static int write_syslog(const char *lines, size_t n)
-{
-	for (size_t at = 0; at < n; at += first_line(lines + at, n - at)) {
-		size_t length = first_line(lines + at, n - at);
+/* ---- The sockets of syslog and of the journal: one line a datagram ---- */
 
-		syslog(LOG_MAIL | LOG_INFO, "%.*s", (int)(length > 0 ? length - 1 : 0), lines + at);
-	}
-	return 0;
+static int open_socket(struct mr_sink *sink, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	(void)memccpy(address.sun_path, path, '\0', sizeof(address.sun_path));
+	sink->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return sink->fd >= 0 && connect(sink->fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -1;
+}
+
+static int open_journal(struct mr_sink *sink, char why_r[WHY_MAX])
+{
+	if (open_socket(sink, "/run/systemd/journal/socket") == 0)
+		return 0;
+	(void)snprintf(why_r, WHY_MAX, "the journal's socket cannot be reached: %s", strerror(errno));
+	mr_sink_close(sink);
+	return -1;
+}
+
+/* Not syslog(3): that drops lines without a word when nobody listens, and waits without end when nobody reads. It is
+ * left for loggers that want a stream. */
+static int open_syslog(struct mr_sink *sink, char why_r[WHY_MAX])
+{
+	int error;
+
+	sink->by_libc = false;
+	if (open_socket(sink, "/dev/log") == 0)
+		return 0;
+	error = errno;
+	mr_sink_close(sink);
+	sink->by_libc = error == EPROTOTYPE;
+	if (sink->by_libc)
+		return 0;
+	(void)snprintf(why_r, WHY_MAX, "the socket of syslog, /dev/log, cannot be reached: %s", strerror(error));
+	return -1;
 }
 
 /* The sentence for people inside a line, or the whole line. */
@@ -229,38 +282,76 @@ static size_t journal_entry(const char *line, size_t n, char *entry_r, size_t si
 	const char *message = json_string_value(json_object_get(event, "message"));
 	int length;
 
-	if (message == NULL || strpbrk(message, "\r\n") != NULL)
+	if (message == NULL)
 		message = "event";
 	length = snprintf(entry_r, size, "MESSAGE=%s\nPRIORITY=6\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=mailreeved\n"
 			  "MAILREEVE_EVENT=%.*s\n", message, (int)n, line);
+	if (length > 0 && (size_t)length < size)
+		for (size_t i = 0, end = strlen(message); i < end; i++)
+			if ((unsigned char)message[i] < ' ' || message[i] == 0x7f)
+				entry_r[strlen("MESSAGE=") + i] = '?'; /* a newline would begin another field */
 	json_decref(event);
 	return length > 0 && (size_t)length < size ? (size_t)length : 0;
 }
 
-static int open_journal(struct mr_sink *sink)
+static size_t syslog_entry(const char *line, size_t n, char *entry_r, size_t size)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket" };
+	time_t now = (time_t)(mr_clock_ms() / 1000);
+	char stamp[32] = "";
+	struct tm parts;
+	int length;
 
-	sink->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (sink->fd >= 0 && connect(sink->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return 0;
+	if (localtime_r(&now, &parts) == NULL || strftime(stamp, sizeof(stamp), "%b %e %T", &parts) == 0)
+		stamp[0] = '\0';
+	length = snprintf(entry_r, size, "<%d>%s mailreeved[%ld]: %.*s", LOG_MAIL | LOG_INFO, stamp, (long)getpid(),
+			  (int)n, line);
+	return length > 0 && (size_t)length < size ? (size_t)length : 0;
+}
+
+/* 0; or an errno. */
+static int send_datagram(int fd, const char *entry, size_t size)
+{
+	bool waited = false;
+
+	while (send(fd, entry, size, MSG_NOSIGNAL) < 0) {
+		if (errno == EINTR)
+			continue;
+		if ((errno != EAGAIN && errno != ENOBUFS) || waited || !wait_for_reader(fd))
+			return errno;
+		waited = errno == ENOBUFS;
+	}
+	return 0;
+}
+
+static int cannot_send(struct mr_sink *sink, int error, char why_r[WHY_MAX])
+{
+	if (error == EAGAIN || error == ENOBUFS) {
+		(void)snprintf(why_r, WHY_MAX, "its reader does not keep up");
+		return -1;
+	}
+	(void)snprintf(why_r, WHY_MAX, "its socket says: %s", strerror(error));
+	mr_sink_close(sink);
 	return -1;
 }
 
-static int write_journal(struct mr_sink *sink, const char *lines, size_t n, size_t *done_r, char why_r[WHY_MAX])
+static int write_datagrams(struct mr_sink *sink, const char *lines, size_t n, size_t *done_r, char why_r[WHY_MAX])
 {
-	static char entry[1 << 15];
+	char entry[ENTRY_MAX];
 
 	for (*done_r = 0; *done_r < n;) {
-		size_t length = first_line(lines + *done_r, n - *done_r);
-		size_t size = journal_entry(lines + *done_r, length > 0 ? length - 1 : 0, entry, sizeof(entry));
+		const char *line = lines + *done_r;
+		size_t length = first_line(line, n - *done_r), text = length > 0 ? length - 1 : 0, size;
+		int error = 0;
 
-		if (size > 0 && send(sink->fd, entry, size, MSG_NOSIGNAL) < 0) {
-			(void)snprintf(why_r, WHY_MAX, "the journal's socket says: %s", strerror(errno));
-			if (errno != EAGAIN && errno != ENOBUFS)
-				mr_sink_close(sink);
-			return -1;
+		if (sink->by_libc) {
+			syslog(LOG_MAIL | LOG_INFO, "%.*s", (int)text, line);
+		} else {
+			size = sink->kind == SINK_JOURNAL ? journal_entry(line, text, entry, sizeof(entry)) :
+							    syslog_entry(line, text, entry, sizeof(entry));
+			error = size > 0 ? send_datagram(sink->fd, entry, size) : 0;
 		}
+		if (error != 0)
+			return cannot_send(sink, error, why_r);
 		*done_r += length;
 	}
 	return 0;
@@ -276,12 +367,9 @@ int mr_sink_open(struct mr_sink *sink, char why_r[WHY_MAX])
 		sink->fd = STDOUT_FILENO;
 		return 0;
 	case SINK_JOURNAL:
-		if (sink->fd >= 0 || open_journal(sink) == 0)
-			return 0;
-		(void)snprintf(why_r, WHY_MAX, "the journal's socket cannot be reached: %s", strerror(errno));
-		mr_sink_close(sink);
-		return -1;
+		return sink->fd >= 0 ? 0 : open_journal(sink, why_r);
 	case SINK_SYSLOG:
+		return sink->fd >= 0 || sink->by_libc ? 0 : open_syslog(sink, why_r);
 	case SINK_NONE:
 		return 0;
 	}
@@ -298,10 +386,8 @@ int mr_sink_write(struct mr_sink *sink, const char *lines, size_t n, size_t *don
 	case SINK_STDOUT:
 		return write_descriptor(sink, lines, n, done_r, why_r);
 	case SINK_JOURNAL:
-		return write_journal(sink, lines, n, done_r, why_r);
 	case SINK_SYSLOG:
-		*done_r = n;
-		return write_syslog(lines, n);
+		return write_datagrams(sink, lines, n, done_r, why_r);
 	case SINK_NONE:
 		*done_r = n;
 		return 0;

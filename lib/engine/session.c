@@ -122,6 +122,8 @@ static void begin_transaction(struct mr_session *s, int64_t now_ms)
 static void end_transaction(struct mr_session *s, int64_t now_ms, enum mr_stage stage, bool unfinished)
 {
 	s->message.rcpt = s->rcpt;
+	if (stage != MR_STAGE_END && s->message.header_from_count == 0)
+		s->message.headers_seen = false; /* they were still to come, which is not the same as none */
 	mr_lines_verdict(s, now_ms, stage, unfinished);
 	s->open = false;
 }
@@ -395,6 +397,8 @@ void mr_session_abort(struct mr_session *s, int64_t now_ms)
 	if (!s->open)
 		return;
 	settle_recipients(s);
+	/* Mail submitted on the host itself is refused at its end only: whoever leaves before that leaves early. */
+	s->message.aborted = s->decision.verdict < MR_TEMPFAIL || s->connection.local;
 	if (s->decision.verdict >= MR_TEMPFAIL)
 		end_transaction(s, now_ms, MR_STAGE_RCPT, false); /* every recipient was refused: that was the end */
 	else

@@ -263,6 +263,7 @@ static void read_message(struct mr_member_reader *reader, const json_t *root, st
 	message->declared_size = -1;
 	mr_member_int(reader, mr_member_of(root, NULL, "declared_size"), INT64_MAX, &message->declared_size);
 	read_spam(reader, root, message);
+	mr_member_bool(reader, mr_member_of(root, NULL, "aborted"), &message->aborted);
 	mr_member_text(reader, mr_member_of(root, NULL, "queue_id"), &message->queue_id);
 	mr_member_text(reader, mr_member_of(root, NULL, "message_id"), &message->message_id);
 }

@@ -200,6 +200,8 @@ static void put_message(struct fact_writer *w, const struct mr_message *message)
 		MR_JSON_MEMBER(&w->out, "\"spam\":true");
 	else if (message->spam_told)
 		MR_JSON_MEMBER(&w->out, "\"spam\":false");
+	if (message->aborted)
+		MR_JSON_MEMBER(&w->out, "\"aborted\":true");
 	put_text(w, "queue_id", message->queue_id);
 	put_text(w, "message_id", message->message_id);
 }

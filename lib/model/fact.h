@@ -53,6 +53,7 @@ struct mr_message {
 	int64_t declared_size;    /* SIZE= of MAIL, bytes; -1: none */
 	int64_t size;             /* bytes of the message; -1: not told */
 	bool spam_told, spam;     /* another filter's verdict */
+	bool aborted;             /* the client did not finish: what the rest would have been is not known */
 	struct mr_str queue_id;   /* {i} */
 	struct mr_str message_id; /* Message-ID */
 };

@@ -70,9 +70,12 @@ static void give_headers(struct mr_session *session, const struct mr_message *m)
 		mr_session_take_header(session, MR_STR("From"), m->header_from[i]);
 	for (size_t i = 0; i < m->header_sender_count; i++)
 		mr_session_take_header(session, MR_STR("Sender"), m->header_sender[i]);
+	if (m->message_id.n > 0)
+		mr_session_take_header(session, MR_STR("Message-ID"), m->message_id);
 }
 
-/* Plays the transaction as a mail server would: no end of message without a recipient that was taken. */
+/* Plays the transaction as a mail server would: no end of message without a recipient that was taken, and none when the
+ * client did not finish: the close then ends it as the abort did. */
 static void play_transaction(struct mr_session *session, const struct mr_message *m, int64_t now)
 {
 	size_t taken = 0;
@@ -89,6 +92,8 @@ static void play_transaction(struct mr_session *session, const struct mr_message
 	if (taken == 0)
 		return;
 	give_headers(session, m);
+	if (m->aborted)
+		return;
 	mr_session_take_end(session, now, m->queue_id, m->message_id, m->size, &reply);
 }
 

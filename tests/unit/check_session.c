@@ -142,6 +142,7 @@ START_TEST(mail_is_refused)
 	say_mail("<zqx@example.com>", NULL);
 	EXPECT_REPLY(MR_ANSWER_REJECT, 530, "5.7.0");
 	EXPECT_VERDICT("reject", "auth-local-sender", "mail");
+	ck_assert_str_eq(last_line()->outcome, "failure");
 	ck_assert_msg(strstr(play.reply.text, last_line()->id) != NULL, "%s", play.reply.text);
 	/* The transaction is over: what still comes belongs to none. */
 	say_rcpt("<bob@example.com>");
@@ -260,6 +261,9 @@ START_TEST(a_hold_is_for_the_whole_message)
 	EXPECT_CONTINUE();
 	say_end(100);
 	EXPECT_REPLY(MR_ANSWER_HOLD, 0, "");
+	ck_assert_uint_eq(strlen(last_line()->id), 12);
+	ck_assert_msg(strncmp(play.reply.text, "Mailreeve helo-our-name (", 25) == 0, "%s", play.reply.text);
+	ck_assert_msg(strstr(play.reply.text, last_line()->id) != NULL, "%s", play.reply.text);
 	EXPECT_VERDICT("hold", "helo-our-name", "end");
 	/* A refusal is harder than a hold. */
 	say_mail("<zqx@elsewhere.example>", NULL);
@@ -313,6 +317,8 @@ START_TEST(a_connection_is_refused)
 	ck_assert_uint_eq(play.count, 1);
 	ck_assert_str_eq(last_line()->action, "refused");
 	ck_assert_str_eq(last_line()->stage, "connect");
+	ck_assert_uint_eq(strlen(last_line()->id), 12);
+	ck_assert_msg(strstr(play.reply.text, last_line()->id) != NULL, "%s", play.reply.text);
 	/* Not every mail server hears an answer at CONNECT. */
 	say_mail("<zqx@elsewhere.example>", NULL);
 	EXPECT_REPLY(MR_ANSWER_REJECT, 554, "5.7.1");
@@ -330,7 +336,11 @@ END_TEST
 /* What was found at CONNECT and refuses nothing there is not forgotten. */
 START_TEST(a_connection_is_held)
 {
-	start(connect_policy(MR_MODE_ENFORCE, MR_HOLD));
+	struct mr_policy *policy = connect_policy(MR_MODE_ENFORCE, MR_HOLD);
+
+	policy->auth.rule.mode = MR_MODE_ENFORCE;
+	policy->auth.local_senders = true;
+	start(policy);
 	connect_from("203.0.113.9", false);
 	EXPECT_CONTINUE();
 	for (int i = 0; i < 2; i++) {
@@ -341,6 +351,9 @@ START_TEST(a_connection_is_held)
 		EXPECT_REPLY(MR_ANSWER_HOLD, 0, "");
 		EXPECT_VERDICT("hold", "access-denied", "end");
 	}
+	say_mail("<zqx@example.com>", NULL);
+	EXPECT_REPLY(MR_ANSWER_REJECT, 530, "5.7.0");
+	EXPECT_VERDICT("reject", "auth-local-sender", "mail");
 }
 END_TEST
 

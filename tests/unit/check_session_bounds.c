@@ -99,6 +99,18 @@ START_TEST(sizes)
 	say_rcpt("<bob@example.com>");
 	say_end(1001);
 	EXPECT_VERDICT("reject", "limits-size", "end");
+	/* Header fields are counted too, and what is told counts more than what we count, also when it is 0. */
+	say_mail("<zqx@elsewhere.example>", NULL);
+	say_rcpt("<bob@example.com>");
+	mr_session_header(play.session, "Subject", "x");
+	mr_session_body(play.session, 989);
+	say_end(-1);
+	EXPECT_VERDICT("reject", "limits-size", "end");
+	say_mail("<zqx@elsewhere.example>", NULL);
+	say_rcpt("<bob@example.com>");
+	mr_session_body(play.session, 5000);
+	say_end(0);
+	EXPECT_VERDICT("accept", "", "end");
 	/* Nobody counted and nobody told. */
 	mr_session_close(&play.session, play.now_ms);
 	ck_assert_int_eq(mr_session_new(play.engine, 0, &play.session), 0);
@@ -134,6 +146,8 @@ START_TEST(an_open_relay_is_told_once_a_message)
 	say_mail("<zqx@elsewhere.example>", NULL);
 	say_rcpt_seen("<zqx@elsewhere.example>", "zqx@elsewhere.example", "smtp");
 	ck_assert_uint_eq(lines_of("alert"), 2);
+	/* Lines are numbered within their message. */
+	ck_assert_str_eq(strrchr(last_line()->id, '-'), "-1");
 	say_mail("<zqx@elsewhere.example>", NULL);
 	say_rcpt_seen("<zqx@elsewhere.example>", "5.7.1 denied", "error");
 	ck_assert_uint_eq(lines_of("alert"), 2);
@@ -159,6 +173,27 @@ START_TEST(lines_about_recipients_are_bounded)
 END_TEST
 
 /* When a message has used up its memory, recipients that cannot be read are refused, never taken. */
+/* A login that finds no room is somebody whom nobody knows, not nobody. */
+START_TEST(a_login_too_long_to_keep)
+{
+	struct mr_policy *policy = relay_policy();
+	size_t n = (size_t)MR_SESSION_ARENA_MAX + 1;
+	char *login = malloc(n + 1);
+
+	ck_assert_ptr_nonnull(login);
+	memset(login, 'a', n);
+	login[n] = '\0';
+	policy->sender.rule = (struct mr_rule_settings){ .mode = MR_MODE_ENFORCE, .cannot_tell = MR_REJECT };
+	policy->sender.own = true;
+	start(policy);
+	connect_from("203.0.113.9", false);
+	say_mail("<zqx@elsewhere.example>", login);
+	EXPECT_REPLY(MR_ANSWER_REJECT, 550, "5.7.1");
+	EXPECT_VERDICT("reject", "sender-cannot-tell", "mail");
+	free(login);
+}
+END_TEST
+
 START_TEST(memory_runs_out)
 {
 	static char path[4000];
@@ -295,6 +330,7 @@ main(void)
 	tcase_add_test(tests, sizes);
 	tcase_add_test(tests, an_open_relay_is_told_once_a_message);
 	tcase_add_test(tests, lines_about_recipients_are_bounded);
+	tcase_add_test(tests, a_login_too_long_to_keep);
 	tcase_add_test(tests, memory_runs_out);
 	tcase_add_test(tests, memory_fails_at_any_moment);
 	tcase_add_test(tests, no_memory_for_the_recipients_of_local_mail);

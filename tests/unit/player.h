@@ -22,7 +22,8 @@ struct line {
 	unsigned long generation;
 	long accepted, refused, by_mta, count;
 	char direction[12];
-	char to[64]; /* the first recipient that is shown */
+	char to[64], recipient[64]; /* the first recipient that is shown; the one that the line is about */
+	char exemption[32];
 	size_t to_count;
 };
 
@@ -33,6 +34,9 @@ static struct {
 	struct mr_session *session;
 	struct mr_reply reply;
 	int64_t now_ms;
+	json_t *last; /* the last line, whole */
+	char *fact;   /* the last fact, when the policy records facts */
+	size_t facts;
 } play;
 
 static inline const char *
@@ -49,6 +53,25 @@ number_of(const json_t *root, const char *name)
 	const json_t *rcpt = json_object_get(json_object_get(root, "mailreeve"), "rcpt");
 
 	return (long)json_integer_value(json_object_get(rcpt, name));
+}
+
+/* The text at "email.local_id" of the last line; numbers, true and arrays as JSON, "" when it is not there. */
+static inline const char *
+field(const char *path)
+{
+	static char text[2048];
+	const json_t *at = play.last;
+	const char *dot;
+
+	for (; (dot = strchr(path, '.')) != NULL; path = dot + 1)
+		at = json_object_get(at, strndupa(path, (size_t)(dot - path)));
+	at = json_object_get(at, path);
+	if (at == NULL)
+		return "";
+	char *json = json_dumps(at, JSON_ENCODE_ANY | JSON_COMPACT);
+	snprintf(text, sizeof(text), "%s", json_is_string(at) ? json_string_value(at) : json);
+	free(json);
+	return text;
 }
 
 #define COPY(to, text) snprintf((to), sizeof(to), "%s", (text))
@@ -71,6 +94,8 @@ take_line(void *context, const char *text, size_t n)
 	COPY(line->reason, text_at(root, "mailreeve", "reason"));
 	COPY(line->stage, text_at(root, "mailreeve", "stage"));
 	COPY(line->transaction, text_at(root, "mailreeve", "transaction"));
+	COPY(line->recipient, text_at(root, "mailreeve", "recipient"));
+	COPY(line->exemption, text_at(root, "mailreeve", "exemption"));
 	COPY(line->direction, text_at(root, "email", "direction"));
 	const json_t *to = json_object_get(json_object_get(json_object_get(root, "email"), "to"), "address");
 	COPY(line->to, json_array_size(to) == 0 ? "" : json_string_value(json_array_get(to, 0)));
@@ -82,7 +107,17 @@ take_line(void *context, const char *text, size_t n)
 	line->refused = number_of(root, "refused_count");
 	line->by_mta = number_of(root, "rejected_by_mta");
 	play.verdicts += strcmp(line->action, "verdict") == 0;
-	json_decref(root);
+	json_decref(play.last);
+	play.last = root;
+}
+
+static inline void
+take_fact(void *context, const char *text, size_t n)
+{
+	(void)context;
+	free(play.fact);
+	play.fact = strndup(text, n);
+	play.facts++;
 }
 
 static inline struct mr_policy *
@@ -98,7 +133,7 @@ relay_policy(void)
 static inline void
 start(struct mr_policy *policy)
 {
-	struct mr_engine_options options = { .size = sizeof(options), .event = take_line };
+	struct mr_engine_options options = { .size = sizeof(options), .event = take_line, .fact = take_fact };
 
 	ck_assert_int_eq(mr_engine_new(&options, policy, 1, &play.engine), 0);
 	ck_assert_int_eq(mr_session_new(play.engine, MR_NEEDS_HEADERS | MR_NEEDS_BODY, &play.session), 0);
@@ -118,6 +153,8 @@ clear_player(void)
 {
 	mr_session_close(&play.session, play.now_ms);
 	mr_engine_free(&play.engine);
+	json_decref(play.last);
+	free(play.fact);
 	free(play.lines);
 }
 
