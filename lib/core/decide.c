@@ -96,7 +96,9 @@ static void judge(struct mr_subject *subject, enum mr_rule rule, const struct mr
 		return;
 	action = action_of(settings, &finding);
 	part.cannot_tell = finding.answer == MR_CANNOT_TELL ? MR_RULE_BIT(rule) : 0;
-	if (action != MR_ACCEPT && mr_exempt(subject, rule, settings, recipient))
+	/* Nothing excuses control bytes: no mail server means them. */
+	if (action != MR_ACCEPT && finding.reason != MR_REASON_RELAY_CONTROL &&
+	    mr_exempt(subject, rule, settings, recipient))
 		return;
 	if (action != MR_ACCEPT && mode == MR_MODE_OBSERVE) {
 		part.would = MR_RULE_BIT(rule);

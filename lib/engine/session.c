@@ -201,8 +201,6 @@ static void count_accepted(struct mr_session *s, const struct mr_recipient *reci
 	sum->accepted++;
 	if (sum->to_count < MR_EVENT_RCPT_MAX)
 		sum->to[sum->to_count++] = shown;
-	else
-		sum->more = true;
 	if (destination->place == MR_PLACE_OURS || destination->place == MR_PLACE_RELAYED)
 		s->to_ours = true;
 	else
@@ -214,10 +212,8 @@ static void count_refused(struct mr_session *s, struct mr_str path)
 	struct mr_rcpt_summary *sum = &s->summary;
 
 	sum->refused++;
-	if (sum->refused_count < MR_EVENT_RCPT_MAX)
+	if (sum->refused_count < MR_EVENT_REFUSED_MAX)
 		sum->refused_paths[sum->refused_count++] = path;
-	else
-		sum->more = true;
 }
 
 /* Writes the line of one refused recipient, unless there have been too many; id_r is what the client is shown. */

@@ -13,7 +13,7 @@
 #include "model/fact.h"
 #include "model/vocabulary.h"
 
-enum { MR_EVENT_ID_MAX = 24, MR_EVENT_RCPT_MAX = 20, MR_EVENT_TEXT_MAX = 512 };
+enum { MR_EVENT_ID_MAX = 24, MR_EVENT_RCPT_MAX = 20, MR_EVENT_REFUSED_MAX = 64, MR_EVENT_TEXT_MAX = 512 };
 
 enum mr_direction { MR_DIRECTION_UNKNOWN, MR_DIRECTION_INBOUND, MR_DIRECTION_OUTBOUND, MR_DIRECTION_INTERNAL };
 
@@ -28,9 +28,8 @@ struct mr_rcpt_summary {
 	uint64_t count, accepted, refused, rejected_by_mta;
 	struct mr_str to[MR_EVENT_RCPT_MAX];           /* the first ones, as addresses */
 	size_t to_count;
-	struct mr_str refused_paths[MR_EVENT_RCPT_MAX]; /* as given; the line cuts them further when it gets too long */
+	struct mr_str refused_paths[MR_EVENT_REFUSED_MAX]; /* as given; the line cuts them further when it gets too long */
 	size_t refused_count;
-	bool more;                                     /* some were left out */
 };
 
 struct mr_event {

@@ -210,10 +210,10 @@ START_TEST(many_addresses)
 	size_t n;
 
 	for (int i = 0; i < MR_HEADER_ADDRESSES_MAX; i++)
-		strcat(text, "a@b.example, ");
+		memcpy(text + 13 * i, "a@b.example, ", 14);
 	ck_assert_int_eq(mr_header_addresses(mr_str_of(text), arena, boxes, &n), MR_OK);
 	ck_assert_uint_eq(n, MR_HEADER_ADDRESSES_MAX);
-	strcat(text, "a@b.example, ");
+	memcpy(text + 13 * MR_HEADER_ADDRESSES_MAX, "a@b.example, ", 14);
 	boxes[MR_HEADER_ADDRESSES_MAX].kind = MR_MAILBOX_CONTROL;
 	ck_assert_int_eq(mr_header_addresses(mr_str_of(text), arena, boxes, &n), MR_ERR_SYNTAX);
 	ck_assert_uint_eq(n, MR_HEADER_ADDRESSES_MAX);

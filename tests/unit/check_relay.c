@@ -310,6 +310,7 @@ START_TEST(exemptions_from_relay)
 	ck_assert(!scene.open_relay);
 	ck_assert(mr_str_equal(scene.subject.exemption_used, MR_STR("partner")));
 	ck_assert_int_eq(scene.subject.exemption_rule, MR_RULE_RELAY);
+	EXPECT_REFUSED(at_rcpt("<u\001@elsewhere.example>"), RELAY_CONTROL); /* which nothing excuses */
 	mr_prefixset_free(&e->network);
 	e->recipient = patterns_of("@partner.example");
 	EXPECT_PASSED(at_rcpt("<u@partner.example>"));

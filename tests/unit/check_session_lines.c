@@ -171,6 +171,27 @@ START_TEST(exemptions_are_told)
 }
 END_TEST
 
+/* A list of refused recipients is whole up to 64. */
+START_TEST(many_refused_recipients)
+{
+	char path[64], all[64 * 40] = "[";
+
+	start(relay_policy());
+	connect_from("203.0.113.9", false);
+	say_mail("<zqx@elsewhere.example>", NULL);
+	for (int i = 0; i < 64; i++) {
+		size_t n = strlen(all);
+
+		(void)snprintf(path, sizeof(path), "<u%d@elsewhere.example>", i);
+		(void)snprintf(all + n, sizeof(all) - n, "%s\"%s\"", i == 0 ? "" : ",", path);
+		say_rcpt(path);
+	}
+	(void)snprintf(all + strlen(all), sizeof(all) - strlen(all), "]");
+	mr_session_abort(play.session, play.now_ms);
+	EXPECT_FIELD("mailreeve.rcpt.refused", all);
+}
+END_TEST
+
 START_TEST(refused_and_unreadable_recipients)
 {
 	start(relay_policy());
@@ -442,6 +463,7 @@ main(void)
 	tcase_add_test(tests, what_would_have_happened);
 	tcase_add_test(tests, time_goes_on);
 	tcase_add_test(tests, exemptions_are_told);
+	tcase_add_test(tests, many_refused_recipients);
 	tcase_add_test(tests, refused_and_unreadable_recipients);
 	tcase_add_test(tests, lines_beside_the_verdict);
 	tcase_add_test(tests, addresses_of_from);
