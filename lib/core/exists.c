@@ -2,17 +2,12 @@
 #include "core/identity.h"
 #include "core/rules.h"
 
-static bool is_postmaster(const struct mr_mailbox *box)
-{
-	return mr_str_equal_nocase(box->local, MR_STR("postmaster"));
-}
-
 static enum mr_answer exists(const struct mr_subject *subject, const struct mr_mailbox *box)
 {
 	const struct mr_policy *policy = subject->policy;
 	struct mr_str key = mr_identity_key(subject, box, false);
 
-	if (is_postmaster(box))
+	if (mr_identity_is_postmaster(box))
 		return MR_YES; /* RFC 5321 4.5.1: always there */
 	if (key.p == NULL)
 		return MR_CANNOT_TELL;

@@ -57,6 +57,11 @@ enum mr_answer mr_identity_is_local(const struct mr_subject *subject, const stru
 	return MR_CANNOT_TELL;
 }
 
+bool mr_identity_is_postmaster(const struct mr_mailbox *mailbox)
+{
+	return mr_str_equal_nocase(mailbox->local, MR_STR("postmaster"));
+}
+
 bool mr_identity_client_is_us(const struct mr_subject *subject)
 {
 	return subject->connection->local || mr_identity_own_address(subject, &subject->connection->client_ip);

@@ -14,6 +14,8 @@ bool mr_identity_own_address(const struct mr_subject *subject, const struct mr_i
 bool mr_identity_own_name(const struct mr_subject *subject, struct mr_str name);
 /* Whether mail from or to mailbox is ours; MR_CANNOT_TELL for what could not be read, MR_NO for the null path. */
 enum mr_answer mr_identity_is_local(const struct mr_subject *subject, const struct mr_mailbox *mailbox);
+/* The local part is "postmaster", which always exists (RFC 5321 4.5.1), in any case of letters. */
+bool mr_identity_is_postmaster(const struct mr_mailbox *mailbox);
 /* The client is this host itself. */
 bool mr_identity_client_is_us(const struct mr_subject *subject);
 /* The key of mailbox with a domain: a bare local part and one at our host name or literal get the first domain of

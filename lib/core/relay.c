@@ -7,11 +7,6 @@
 #include "core/identity.h"
 #include "core/rules.h"
 
-static bool is_postmaster(struct mr_str local)
-{
-	return mr_str_equal_nocase(local, MR_STR("postmaster"));
-}
-
 static enum mr_place place_of(const struct mr_subject *subject, const struct mr_mailbox *mailbox)
 {
 	switch (mr_identity_is_local(subject, mailbox)) {
@@ -50,7 +45,7 @@ static void locate_by_view(const struct mr_subject *subject, const struct mr_rec
 		return;
 	if (delivered_here(subject, recipient))
 		d->place = MR_PLACE_OURS;
-	else if (view.kind == MR_MAILBOX_LOCAL && !is_postmaster(view.local))
+	else if (view.kind == MR_MAILBOX_LOCAL && !mr_identity_is_postmaster(&view))
 		d->place = MR_PLACE_UNCLEAR;
 }
 
