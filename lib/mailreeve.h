@@ -77,6 +77,9 @@ const char *mr_policy_file(const struct mr_policy *policy);
  * ms, bytes or plain; booleans are 0 or 1. -4: there is no such setting of that type. */
 int mr_policy_get_text(const struct mr_policy *policy, const char *name, const char **value_r);
 int mr_policy_get_number(const struct mr_policy *policy, const char *name, int64_t *value_r);
+/* The i-th text of notices.to or notices.events; of notices.mail_password, with i = 0, what its file holds. Borrowed.
+ * -4: there is none. */
+int mr_policy_get_item(const struct mr_policy *policy, const char *name, size_t i, const char **value_r);
 /* Gives the caller's reference back. */
 void mr_policy_drop(struct mr_policy **policy);
 
@@ -84,6 +87,7 @@ void mr_policy_drop(struct mr_policy **policy);
 
 struct mr_engine;
 struct mr_session;
+struct mr_state;
 
 /* Takes one line (JSON, ends with a newline). Called from any thread that calls the engine; must not block. */
 typedef void mr_line_function(void *context, const char *line, size_t length);
@@ -97,7 +101,21 @@ struct mr_engine_options {
 	void *event_context;
 	mr_line_function *fact;      /* gets the facts, for log.facts; NULL: none */
 	void *fact_context;
+	mr_line_function *notice;    /* gets the event lines of kind "alert", and account-thawed and source-unblocked, a
+	                              * second time, for whom to tell; NULL: none */
+	void *notice_context;
+	struct mr_state *state;      /* ownership passes; NULL: in memory, forgotten with the engine */
 };
+
+/* Opens the memory of accounts and sources that policy names (state.directory) and loads it. read_only: to look at the
+ * state of a daemon that is down, or beside one that runs. wall_ms: the wall clock. MR_ERR_*: why_r is a sentence with the
+ * path, the cause and the likely cure. A policy that names no folder and finds no usable one at the default place gets a
+ * memory that ends with the process; why_r then says so, and is "" otherwise. */
+int mr_state_open(const struct mr_policy *policy, bool read_only, int64_t wall_ms, char why_r[256],
+		  struct mr_state **state_r);
+/* A memory that ends with the process, whatever policy says. degraded: why it has to be, in one sentence. MR_ERR_NOMEM. */
+int mr_state_begin(const struct mr_policy *policy, int64_t wall_ms, const char *degraded, struct mr_state **state_r);
+void mr_state_free(struct mr_state **state);
 
 /* The engine takes over the reference to policy and gives it the generation. */
 int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *policy, uint64_t generation,
@@ -106,11 +124,23 @@ int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *pol
  * Returns its generation. */
 uint64_t mr_engine_set_policy(struct mr_engine *engine, struct mr_policy *policy);
 uint64_t mr_engine_generation(const struct mr_engine *engine);
+/* Once a second, from one thread: keeps the state's own clock, which a step of the wall clock does not move, ends blocks
+ * and freezes whose time is over. steady_ms: a clock that is never set (CLOCK_BOOTTIME). */
+void mr_engine_tick(struct mr_engine *engine, int64_t wall_ms, int64_t steady_ms);
+/* Puts all that was learned on disk and waits for it: before a process ends that does not free its engine. */
+int mr_engine_flush(struct mr_engine *engine);
+/* Carries out one request of the control channel (mailreeve(1)): one JSON object without a newline. operator_name: who
+ * asks. The caller frees *answer_r, one line of JSON without its newline. MR_ERR_NOTFOUND: no such command, MR_ERR_NOMEM. */
+int mr_engine_command(struct mr_engine *engine, int64_t now_ms, const char *operator_name, const char *request,
+		      char **answer_r);
+/* Where the owner of a login reads mail: the login itself, with login.default_domain where it names none, if that is in our
+ * domains, among accounts where the policy lists them, and plain ASCII. MR_ERR_NOTFOUND otherwise. */
+int mr_engine_mailbox(struct mr_engine *engine, const char *login, char address_r[320]);
 /* All sessions must have been freed. */
 void mr_engine_free(struct mr_engine **engine);
 
 /* Things that a process says of itself; detail is one sentence, or NULL. */
-enum mr_said { MR_SAID_STARTED, MR_SAID_STOPPING, MR_SAID_POLICY_LOADED, MR_SAID_POLICY_REFUSED, MR_SAID_DEGRADED, MR_SAID_RECOVERED };
+enum mr_said { MR_SAID_STARTED, MR_SAID_STOPPING, MR_SAID_POLICY_LOADED, MR_SAID_POLICY_REFUSED, MR_SAID_DEGRADED, MR_SAID_RECOVERED, MR_SAID_ALERT };
 /* dropped: event lines lost before this one. */
 void mr_engine_say(struct mr_engine *engine, int64_t now_ms, enum mr_said what, const char *detail, uint64_t dropped);
 
@@ -128,7 +158,7 @@ struct mr_reply {
 	enum mr_action action;
 	unsigned code;        /* 4xx with MR_ANSWER_TEMPFAIL, 5xx with MR_ANSWER_REJECT, 0 otherwise */
 	const char *enhanced; /* "5.7.1" */
-	char text[128];       /* one line, printable ASCII, no '%'; for MR_ANSWER_HOLD the reason that the queue shows */
+	char text[256];       /* one line, printable ASCII, no '%'; for MR_ANSWER_HOLD the reason that the queue shows */
 };
 
 /* A session of one connection. granted: which of mr_engine_needs() the mail server agreed to. */
@@ -176,6 +206,10 @@ struct mr_replay;
 
 /* Takes over the reference to policy. Lines go to event. */
 int mr_replay_new(struct mr_policy *policy, mr_line_function *event, void *event_context, struct mr_replay **replay_r);
+/* The same on the state in directory, which learns from the facts: no daemon may have it open. why_r: "" or what is wrong
+ * with the folder, in a sentence. A state's time never goes back: older facts are played at its own time. */
+int mr_replay_open(struct mr_policy *policy, const char *directory, mr_line_function *event, void *event_context,
+		   char why_r[256], struct mr_replay **replay_r);
 /* Plays one line of facts (with or without its newline). MR_ERR_SYNTAX (-2): the line could not be read; *column_r
  * (from 1) and *why_r (borrowed until the next call) say where and why. An empty line is passed over. */
 int mr_replay_line(struct mr_replay *replay, const char *line, size_t length, unsigned *column_r, const char **why_r);
@@ -192,6 +226,9 @@ enum { MR_CONTROL_LINE_MAX = 65536 };
  * answers; the caller frees *answer_r with free(). silence_ms: the longest wait. MR_ERR_NOTFOUND (-4): nobody listens at
  * path; MR_ERR_IO (-6): the connection broke or was silent; both with errno. */
 int mr_control_call(const char *path, const char *request, int silence_ms, char **answer_r);
+/* The same for a request that is answered by many lines: sends it and gives the socket, which the caller reads with
+ * mr_frame_read() and closes. */
+int mr_control_open(const char *path, const char *request, int *fd_r);
 
 /* Cuts what arrives on a socket into lines, for the daemon's side. */
 struct mr_frame;

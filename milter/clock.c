@@ -17,6 +17,11 @@ int64_t mr_clock_ms(void)
 	return read_ms(CLOCK_REALTIME);
 }
 
+int64_t mr_clock_boot_ms(void)
+{
+	return read_ms(CLOCK_BOOTTIME);
+}
+
 int64_t mr_clock_steady_ms(void)
 {
 	return read_ms(CLOCK_MONOTONIC);

@@ -9,6 +9,8 @@
 int64_t mr_clock_ms(void);
 /* Milliseconds that never go backwards, for waiting. */
 int64_t mr_clock_steady_ms(void);
+/* The same, and it counts while the machine sleeps. */
+int64_t mr_clock_boot_ms(void);
 /* The moment ms from now on the steady clock, for pthread_cond_timedwait() on CLOCK_MONOTONIC. */
 struct timespec mr_clock_steady_after(int64_t ms);
 

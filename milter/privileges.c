@@ -44,6 +44,13 @@ static int make_folder(const char *path, uid_t user, gid_t group)
 	return -1;
 }
 
+/* The folder of the state: made when it is missing, or told of when the state is opened. */
+static void make_state_folder(const char *folder, const struct passwd *user)
+{
+	if (folder[0] == '/' && mkdir(folder, 0750) == 0 && lchown(folder, user->pw_uid, user->pw_gid) != 0)
+		mr_say(MR_SAY_WARNING, "the folder %s cannot be given to its user: %s", folder, strerror(errno));
+}
+
 static int find_group(const char *name, gid_t fallback, gid_t *group_r)
 {
 	const struct group *entry;
@@ -95,6 +102,7 @@ static int make_folders(const struct mr_settings *settings, const struct passwd 
 	    make_folder(settings->events, user->pw_uid, user->pw_gid) != 0 ||
 	    make_folder(settings->facts, user->pw_uid, user->pw_gid) != 0)
 		return -1;
+	make_state_folder(settings->state, user);
 	return 0;
 }
 

@@ -85,12 +85,15 @@ int mr_settings_read(const struct mr_policy *policy, struct mr_settings *setting
 		.user = text_of(policy, "user", ""),
 		.events = text_of(policy, "log.events", MR_LOCALSTATEDIR "/log/mailreeve/events.ndjson"),
 		.facts = text_of(policy, "log.facts", ""),
+		.state = text_of(policy, "state.directory", ""),
+		.notices = mr_noticeset_read(policy),
 		.drain_ms = number_of(policy, "drain", 10000),
 		.max_sessions = number_of(policy, "max_sessions", 0),
 	};
 	free(control);
 	if (settings_r->milter == NULL || settings_r->milter_group == NULL || settings_r->control == NULL ||
-	    settings_r->user == NULL || settings_r->events == NULL || settings_r->facts == NULL) {
+	    settings_r->user == NULL || settings_r->events == NULL || settings_r->facts == NULL ||
+	    settings_r->state == NULL || settings_r->notices == NULL) {
 		mr_settings_clear(settings_r);
 		return -1;
 	}
@@ -105,6 +108,8 @@ void mr_settings_clear(struct mr_settings *settings)
 	free(settings->user);
 	free(settings->events);
 	free(settings->facts);
+	free(settings->state);
+	mr_noticeset_free(&settings->notices);
 	*settings = (struct mr_settings){ 0 };
 }
 
@@ -126,6 +131,7 @@ unsigned mr_settings_say_postponed(const struct mr_settings *now, const struct m
 	count += say_if_differs("control", now->control, wanted->control);
 	count += say_if_differs("user", now->user, wanted->user);
 	count += say_if_differs("log.facts", now->facts, wanted->facts);
+	count += say_if_differs("state.directory", now->state, wanted->state);
 	if (now->max_sessions != wanted->max_sessions) {
 		mr_say(MR_SAY_WARNING, "the setting max_sessions was changed from %lld to %lld; it takes effect at the "
 		       "next start: restart mailreeved when it suits you", (long long)now->max_sessions,

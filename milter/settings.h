@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "mailreeve.h"
+#include "noticeset.h"
 
 struct mr_settings {
 	char *milter;       /* "unix:/path", "inet:port@host", ... */
@@ -15,6 +16,8 @@ struct mr_settings {
 	char *user;         /* "mailreeve" when the policy names none */
 	char *events;       /* as in log.events */
 	char *facts;        /* a path, or "" */
+	char *state;        /* the folder of the state, or "" */
+	struct mr_noticeset *notices; /* NULL once somebody has taken it */
 	int64_t drain_ms;
 	int64_t max_sessions; /* 0: as many as files allow */
 };

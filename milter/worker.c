@@ -21,12 +21,14 @@
 #include "ctlserver.h"
 #include "listener.h"
 #include "logwriter.h"
+#include "notices.h"
 #include "policyfile.h"
 #include "privileges.h"
 #include "reload.h"
 #include "say.h"
+#include "watch.h"
 
-enum { FLUSH_MS = 2000, CALLBACKS_MS = 1000, POLL_MS = 1000, QUIET_MS = 5 };
+enum { FLUSH_MS = 2000, NOTICES_MS = 2000, CALLBACKS_MS = 1000, POLL_MS = 1000, QUIET_MS = 5 };
 
 struct worker {
 	const struct mr_worker_options *options;
@@ -34,13 +36,16 @@ struct worker {
 	struct mr_engine *engine;
 	_Atomic(struct mr_engine *) reporter; /* the same for the threads of the logs, once it is there */
 	struct mr_logwriter *events, *facts; /* facts may be NULL */
+	struct mr_notices *notices;
 	char *events_sink;                   /* where events go now */
 	struct mr_ctlserver *control;
+	struct mr_watch *watch;
 	struct mr_socket_id socket;
 	int ended_fd; /* eventfd: libmilter ended by itself */
 	int quiet_fd; /* eventfd: no message is in progress */
 	bool stopping;
 	int64_t deadline_ms;
+	int64_t ticked_ms;
 };
 
 /* ---- The log's troubles ---- */
@@ -97,7 +102,40 @@ static int start_logs(struct worker *worker)
 	return worker->events_sink != NULL ? 0 : -1;
 }
 
+/* Every event line goes to the log, and to those who look on. */
+static void put_event(void *context, const char *line, size_t length)
+{
+	struct worker *worker = context;
+
+	mr_logwriter_put(worker->events, line, length);
+	mr_watch_put(worker->watch, line, length);
+}
+
+/* ---- Notices ---- */
+
+/* Takes the settings over. */
+static void follow_notices(struct worker *worker, struct mr_settings *settings)
+{
+	mr_notices_follow(worker->notices, settings->notices);
+	settings->notices = NULL;
+}
+
 /* ---- Start ---- */
+
+/* At the first start a state that cannot be opened is the administrator's to mend. A worker that comes back for one that
+ * died takes mail in any case. */
+static int open_state(const struct mr_policy *policy, bool first, struct mr_state **state_r)
+{
+	char why[256];
+
+	if (mr_state_open(policy, false, mr_clock_ms(), why, state_r) == 0) {
+		if (why[0] != '\0')
+			mr_say(MR_SAY_WARNING, "%s", why);
+		return 0;
+	}
+	mr_say(MR_SAY_ERROR, "%s", why);
+	return first ? -1 : mr_state_begin(policy, mr_clock_ms(), why, state_r);
+}
 
 static int start_engine(struct worker *worker, struct mr_policy *policy)
 {
@@ -105,7 +143,7 @@ static int start_engine(struct worker *worker, struct mr_policy *policy)
 	uint64_t generation = atomic_load(&shared->generation) + 1;
 	char host[256] = "";
 	struct mr_engine_options options = { .size = sizeof(options), .sequence = &shared->sequence,
-					     .event = mr_logwriter_put, .event_context = worker->events };
+					     .event = put_event, .event_context = worker };
 
 	if (gethostname(host, sizeof(host) - 1) == 0)
 		options.host = host;
@@ -115,11 +153,17 @@ static int start_engine(struct worker *worker, struct mr_policy *policy)
 		options.fact = mr_logwriter_put;
 		options.fact_context = worker->facts;
 	}
+	options.notice = mr_notices_put;
+	options.notice_context = worker->notices;
+	if (open_state(policy, generation == 1, &options.state) != 0) {
+		mr_policy_drop(&policy);
+		return -1;
+	}
 	atomic_store(&shared->generation, generation);
 	if (mr_engine_new(&options, policy, generation, &worker->engine) != 0)
 		return -1;
 	atomic_store(&worker->reporter, worker->engine);
-	return 0;
+	return mr_notices_start(worker->notices, worker->engine);
 }
 
 static int load_last_good(struct worker *worker, struct mr_policy **policy_r)
@@ -136,7 +180,7 @@ static int load_last_good(struct worker *worker, struct mr_policy **policy_r)
 	return err;
 }
 
-static char *on_command(void *context, const char *command);
+static char *on_command(void *context, const char *command, const char *request, const char *operator_name);
 
 static int start(struct worker *worker)
 {
@@ -146,15 +190,23 @@ static int start(struct worker *worker)
 	worker->quiet_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->ended_fd < 0 || worker->quiet_fd < 0 || load_last_good(worker, &policy) != 0)
 		return -1;
-	if (start_logs(worker) != 0 || start_engine(worker, policy) != 0) {
+	if (mr_watch_new(&worker->watch) != 0 || start_logs(worker) != 0) {
 		mr_say(MR_SAY_ERROR, "mailreeved cannot start: %s", strerror(errno));
 		return -1;
 	}
+	worker->notices = mr_notices_new();
+	if (worker->notices == NULL) {
+		mr_say(MR_SAY_ERROR, "mailreeved cannot start: %s", strerror(ENOMEM));
+		return -1;
+	}
+	follow_notices(worker, &worker->settings);
+	if (start_engine(worker, policy) != 0)
+		return -1;
 	if (mr_callbacks_register(worker->engine, mr_privileges_sessions(worker->settings.max_sessions)) != 0) {
 		mr_say(MR_SAY_ERROR, "libmilter refused to start");
 		return -1;
 	}
-	if (mr_ctlserver_open(worker->settings.control, on_command, worker, &worker->control) != 0)
+	if (mr_ctlserver_open(worker->settings.control, worker->watch, on_command, worker, &worker->control) != 0)
 		return -1;
 	return mr_listener_open(&worker->settings, &worker->socket);
 }
@@ -212,6 +264,7 @@ static void reload(struct worker *worker, struct mr_reload *result_r)
 		return;
 	atomic_store(&worker->options->shared->generation, result_r->generation);
 	follow_log(worker, &result_r->settings);
+	follow_notices(worker, &result_r->settings);
 	worker->settings.drain_ms = result_r->settings.drain_ms;
 	good.generation = result_r->generation;
 	good.time_ms = result_r->checked_ms;
@@ -233,14 +286,17 @@ static void reload_by_order(struct worker *worker)
 	(void)mr_channel_send(worker->options->channel, &report, -1);
 }
 
-static char *on_command(void *context, const char *command)
+static char *on_command(void *context, const char *command, const char *request, const char *operator_name)
 {
+	struct worker *worker = context;
 	struct mr_reload result;
-	char *answer;
+	char *answer = NULL;
 
-	if (strcmp(command, "reload") != 0)
-		return NULL;
-	reload(context, &result);
+	if (strcmp(command, "reload") != 0) {
+		(void)mr_engine_command(worker->engine, mr_clock_ms(), operator_name, request, &answer);
+		return answer;
+	}
+	reload(worker, &result);
 	answer = mr_reload_json(&result);
 	mr_reload_clear(&result);
 	return answer;
@@ -252,9 +308,11 @@ static noreturn void end(struct worker *worker, int status)
 
 	while (mr_callbacks_running() > 0 && mr_clock_steady_ms() < until)
 		(void)poll(NULL, 0, 5);
+	mr_notices_stop(worker->notices, NOTICES_MS);
 	(void)mr_logwriter_flush(worker->events, FLUSH_MS);
 	if (worker->facts != NULL)
 		(void)mr_logwriter_flush(worker->facts, FLUSH_MS);
+	(void)mr_engine_flush(worker->engine);
 	mr_ctlserver_remove(worker->control);
 	_exit(status);
 }
@@ -330,6 +388,17 @@ static int patience(const struct worker *worker)
 	return left < 0 ? 0 : left < POLL_MS ? (int)left : POLL_MS;
 }
 
+/* The state's own clock goes by the steady one, which counts while the machine sleeps. */
+static void tick(struct worker *worker)
+{
+	int64_t steady = mr_clock_steady_ms();
+
+	if (steady - worker->ticked_ms < POLL_MS / 2)
+		return;
+	worker->ticked_ms = steady;
+	mr_engine_tick(worker->engine, mr_clock_ms(), mr_clock_boot_ms());
+}
+
 static noreturn void serve(struct worker *worker)
 {
 	enum { CHANNEL, ENDED, QUIET, CONTROL };
@@ -352,6 +421,7 @@ static noreturn void serve(struct worker *worker)
 			end(worker, 1);
 		}
 		mr_ctlserver_serve(worker->control, polls + CONTROL, mr_clock_steady_ms());
+		tick(worker);
 		look_for_the_end(worker);
 	}
 }

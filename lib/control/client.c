@@ -71,20 +71,33 @@ static int receive_line(int fd, int silence_ms, char **answer_r)
 	return err;
 }
 
+/* A daemon that refuses this user answers before it reads, so an answer may be there though sending failed. */
+int mr_control_open(const char *path, const char *request, int *fd_r)
+{
+	int err;
+
+	*fd_r = connect_to(path);
+	if (*fd_r < 0)
+		return MR_ERR_NOTFOUND;
+	err = send_all(*fd_r, request, strlen(request));
+	if (err == 0)
+		err = send_all(*fd_r, "\n", 1);
+	if (err == 0 || errno == EPIPE)
+		return 0;
+	close(*fd_r);
+	*fd_r = -1;
+	return err;
+}
+
 int mr_control_call(const char *path, const char *request, int silence_ms, char **answer_r)
 {
 	int fd, err;
 
 	*answer_r = NULL;
-	fd = connect_to(path);
-	if (fd < 0)
-		return MR_ERR_NOTFOUND;
-	err = send_all(fd, request, strlen(request));
-	if (err == 0)
-		err = send_all(fd, "\n", 1);
-	/* A daemon that refuses this user answers before it reads, so an answer may be there all the same. */
-	if (err == 0 || errno == EPIPE)
-		err = receive_line(fd, silence_ms, answer_r);
+	err = mr_control_open(path, request, &fd);
+	if (err != 0)
+		return err;
+	err = receive_line(fd, silence_ms, answer_r);
 	close(fd);
 	return err;
 }

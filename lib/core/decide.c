@@ -53,6 +53,8 @@ void mr_subject_mail(struct mr_subject *subject, int64_t now_ms, struct mr_str l
 	subject->declared_size = declared_size;
 	subject->rcpt_accepted = 0;
 	subject->deferred = 0;
+	subject->account_state = MR_ACCOUNT_NORMAL;
+	subject->account_external_only = subject->source_blocked = false;
 	subject->trail = (struct mr_trail){ .count = 0 };
 	subject->exemption_used = MR_STR_ABSENT;
 	read_login(subject, login);
@@ -171,6 +173,36 @@ static void ask_shield(struct mr_subject *subject, struct mr_decision *decision)
 		judge(subject, MR_RULE_SHIELD, &entry->rule, mode, finding, MR_STR_ABSENT, decision);
 }
 
+/* An order that is in force stays in force whatever mode its rule has now. */
+static const struct mr_rule_settings standing_order = { .mode = MR_MODE_ENFORCE, .action = MR_REJECT,
+							.cannot_tell = MR_ACCEPT };
+
+static void ask_orders(struct mr_subject *subject, struct mr_decision *decision)
+{
+	const struct mr_policy *policy = subject->policy;
+
+	if (subject->source_blocked && !is_settled(decision))
+		judge(subject, MR_RULE_BLOCK, &standing_order, MR_MODE_ENFORCE, MR_FOUND(MR_REASON_SOURCE_BLOCKED),
+		      MR_STR_ABSENT, decision);
+	if (subject->account_state != MR_ACCOUNT_FROZEN || is_settled(decision))
+		return;
+	if (policy->helpdesk != NULL || subject->account_external_only)
+		subject->deferred |= MR_RULE_BIT(MR_RULE_ACCOUNT); /* some recipients may be written to */
+	else
+		judge(subject, MR_RULE_ACCOUNT, &standing_order, MR_MODE_ENFORCE, MR_FOUND(MR_REASON_ACCOUNT_FROZEN),
+		      MR_STR_ABSENT, decision);
+}
+
+bool mr_account_may_reach(const struct mr_subject *subject, const struct mr_destination *destination)
+{
+	const struct mr_patternset *helpdesk = subject->policy->helpdesk;
+
+	if (subject->account_external_only && destination->place == MR_PLACE_OURS)
+		return true;
+	return helpdesk != NULL && (mr_patternset_has(helpdesk, destination->mailbox.address) ||
+				    mr_patternset_has(helpdesk, destination->asked.address));
+}
+
 void mr_decide_mail(struct mr_subject *subject, struct mr_decision *decision_r)
 {
 	const struct mr_policy *policy = subject->policy;
@@ -178,12 +210,21 @@ void mr_decide_mail(struct mr_subject *subject, struct mr_decision *decision_r)
 	*decision_r = (struct mr_decision){ .verdict = MR_ACCEPT };
 	if (policy->access.at == MR_ACCESS_AT_MAIL)
 		ASK(subject, ACCESS, &policy->access.rule, mr_access_find(subject), MR_STR_ABSENT, decision_r);
+	ask_orders(subject, decision_r);
 	ask_auth(subject, decision_r);
 	ask_shield(subject, decision_r);
 	ASK(subject, SENDER, &policy->sender.rule, mr_sender_find_envelope(subject), MR_STR_ABSENT, decision_r);
 	ASK(subject, EXISTS, &policy->exists.rule, mr_exists_find_sender(subject), MR_STR_ABSENT, decision_r);
 	ASK(subject, HELO, &policy->helo.rule, mr_helo_find(subject), MR_STR_ABSENT, decision_r);
 	ASK(subject, LIMITS, &policy->limits.rule, mr_limits_find_declared(subject), MR_STR_ABSENT, decision_r);
+}
+
+static void ask_frozen(struct mr_subject *subject, const struct mr_destination *destination, struct mr_str key,
+		       struct mr_decision *decision)
+{
+	if ((subject->deferred & MR_RULE_BIT(MR_RULE_ACCOUNT)) && !mr_account_may_reach(subject, destination))
+		judge(subject, MR_RULE_ACCOUNT, &standing_order, MR_MODE_ENFORCE, MR_FOUND(MR_REASON_ACCOUNT_FROZEN),
+		      key, decision);
 }
 
 /* The rules that waited: they have something against every recipient that is not ours. */
@@ -194,7 +235,7 @@ static void ask_deferred(struct mr_subject *subject, const struct mr_destination
 	const struct mr_shield_policy *entry;
 	enum mr_mode mode;
 
-	if (subject->deferred == 0 || destination->place == MR_PLACE_OURS)
+	if (subject->deferred == 0 || destination->place == MR_PLACE_OURS || is_settled(decision))
 		return;
 	if (subject->deferred & MR_RULE_BIT(MR_RULE_AUTH))
 		ASK(subject, AUTH, &policy->auth.rule, MR_FOUND(subject->auth_deferred), key, decision);
@@ -219,6 +260,7 @@ void mr_decide_rcpt(struct mr_subject *subject, const struct mr_recipient *recip
 	*decision_r = (struct mr_decision){ .verdict = MR_ACCEPT };
 	mr_relay_locate(subject, recipient, destination_r);
 	key = destination_r->mailbox.address;
+	ask_frozen(subject, destination_r, key, decision_r);
 	relay = mr_relay_find(subject, destination_r);
 	ASK(subject, RELAY, &policy->relay.rule, relay, key, decision_r);
 	*open_relay_r = recipient->mailer.p != NULL && is_relay_attempt(relay.reason) &&

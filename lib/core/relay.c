@@ -66,6 +66,15 @@ void mr_relay_locate(const struct mr_subject *subject, const struct mr_recipient
 		locate_by_view(subject, recipient, d);
 }
 
+bool mr_relay_by_place(const struct mr_subject *subject)
+{
+	const struct mr_relay_policy *relay = &subject->policy->relay;
+
+	if (subject->connection->local)
+		return relay->local_submission;
+	return mr_prefixset_has(relay->networks, &subject->connection->client_ip);
+}
+
 static bool may_relay(const struct mr_subject *subject)
 {
 	const struct mr_relay_policy *relay = &subject->policy->relay;
@@ -73,9 +82,7 @@ static bool may_relay(const struct mr_subject *subject)
 	if (subject->login.p != NULL &&
 	    (relay->logins == NULL || mr_patternset_has(relay->logins, subject->login)))
 		return true;
-	if (subject->connection->local)
-		return relay->local_submission;
-	return mr_prefixset_has(relay->networks, &subject->connection->client_ip);
+	return mr_relay_by_place(subject);
 }
 
 struct mr_finding mr_relay_find(const struct mr_subject *subject, const struct mr_destination *destination)

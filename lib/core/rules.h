@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "model/account.h"
 #include "model/decision.h"
 #include "model/fact.h"
 #include "model/mailbox.h"
@@ -27,6 +28,9 @@ struct mr_subject {
 	enum mr_answer sender_local; /* is the sender ours */
 	int64_t declared_size;
 	uint64_t rcpt_accepted;
+	enum mr_account_state account_state; /* how the account stands; the engine fills it in before MAIL is decided */
+	bool account_external_only;  /* it may still write to our own domains */
+	bool source_blocked;
 	mr_rule_mask deferred;       /* rules that wait for the recipients, with their findings: */
 	enum mr_reason auth_deferred;
 	struct mr_trail trail;
@@ -55,12 +59,18 @@ struct mr_destination {
 	struct mr_mailbox mailbox; /* the address that decided: asked, or the mail server's view */
 };
 
+/* Whether a frozen account may write to this recipient all the same: a helpdesk address, or one of ours when only mail
+ * that leaves is frozen. */
+bool mr_account_may_reach(const struct mr_subject *subject, const struct mr_destination *destination);
+
 bool mr_has_login(const struct mr_subject *subject);
 
 /* The rules. Each answers "is there something against it"; modes, exemptions and actions are decide.c's. */
 struct mr_finding mr_access_find(const struct mr_subject *subject);
 void mr_relay_locate(const struct mr_subject *subject, const struct mr_recipient *recipient,
 		     struct mr_destination *destination_r);
+/* The client may relay without a login: submitted on the host itself, or from a network that may. */
+bool mr_relay_by_place(const struct mr_subject *subject);
 struct mr_finding mr_relay_find(const struct mr_subject *subject, const struct mr_destination *destination);
 struct mr_finding mr_auth_find(const struct mr_subject *subject);
 /* mode_r: the strictest mode of the entries that speak about it. settings_r: the entry that speaks first. */

@@ -9,6 +9,9 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "core/hijack.h"
+#include "engine/orders.h"
+#include "engine/state.h"
 #include "eventlog/line.h"
 
 const char *mr_version(void)
@@ -29,10 +32,39 @@ unsigned mr_engine_needs_of(const struct mr_policy *policy, bool facts_wanted)
 	for (size_t i = 0; i < policy->shield_count; i++)
 		if (policy->shield[i].header_from && mr_policy_mode(policy, &policy->shield[i].rule) != MR_MODE_OFF)
 			needs |= MR_NEEDS_HEADERS;
+	if (mr_policy_mode(policy, &policy->hijack.rule) != MR_MODE_OFF &&
+	    (policy->hijack.script_header != NULL || policy->hijack.spam_headers != NULL))
+		needs |= MR_NEEDS_HEADERS;
 	if (policy->limits.size > 0 && policy->limits.size_from_body &&
 	    mr_policy_mode(policy, &policy->limits.rule) != MR_MODE_OFF)
 		needs |= MR_NEEDS_BODY;
 	return needs;
+}
+
+/* Without a state of the caller's the engine remembers in memory. */
+static int open_store(struct mr_engine *engine, const struct mr_engine_options *options, const struct mr_policy *policy)
+{
+	struct mr_store_options store = { .accounts = policy->state.accounts, .sources = policy->state.sources,
+					  .windows = policy->state.windows, .fixed_key = true };
+	char why[256];
+
+	if (options->state != NULL) {
+		mr_state_link(options->state, engine);
+		return MR_OK;
+	}
+	mr_statetime_begin(&engine->time, NULL, INT64_MIN);
+	return mr_store_open(&store, why, &engine->store);
+}
+
+/* A new site expects what is usual elsewhere until it has seen its own mail. */
+static void begin_site(struct mr_store *store)
+{
+	struct mr_site *site = mr_store_site_get(store);
+	bool fresh = !(site->stranger[0].all > 0);
+
+	if (fresh)
+		mr_site_begin(site);
+	mr_store_site_done(store, fresh);
 }
 
 static void put_in_force(struct mr_engine *engine, struct mr_policy *policy, uint64_t generation)
@@ -66,7 +98,17 @@ int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *pol
 	engine->host = options->host != NULL ? mr_strdup(options->host) : NULL;
 	engine->observer.host = mr_str_of(engine->host);
 	engine->observer.version = mr_str_of(mr_version());
+	engine->notice = options->notice;
+	engine->notice_context = options->notice_context;
+	pthread_mutex_init(&engine->budget.lock, NULL);
 	put_in_force(engine, policy, generation);
+	if (open_store(engine, options, policy) != MR_OK) {
+		mr_engine_free(&engine);
+		return MR_ERR_NOMEM;
+	}
+	begin_site(engine->store);
+	mr_orders_remember(engine);
+	mr_state_greet(engine);
 	*engine_r = engine;
 	return MR_OK;
 }
@@ -109,7 +151,13 @@ void mr_engine_free(struct mr_engine **engine)
 {
 	if (*engine == NULL)
 		return;
+	/* First, since its thread may still write lines. */
+	if ((*engine)->state != NULL)
+		mr_state_free(&(*engine)->state);
+	else
+		mr_store_close(&(*engine)->store);
 	mr_policy_drop(&(*engine)->policy);
+	pthread_mutex_destroy(&(*engine)->budget.lock);
 	for (size_t i = 0; i < MR_ENGINE_SPARE_LINES; i++)
 		mr_free((*engine)->spare_lines[i]);
 	pthread_mutex_destroy(&(*engine)->lock);
@@ -140,6 +188,12 @@ static void give_line_back(struct mr_engine *engine, char *line)
 	mr_free(line);
 }
 
+static bool is_told(enum mr_event_action action)
+{
+	return mr_event_row(action)->kind[0] == 'a' || action == MR_EVENT_ACCOUNT_THAWED ||
+	       action == MR_EVENT_SOURCE_UNBLOCKED;
+}
+
 static void write_line(struct mr_engine *engine, struct mr_event *event, const struct mr_policy *policy, char *line)
 {
 	size_t n;
@@ -149,6 +203,8 @@ static void write_line(struct mr_engine *engine, struct mr_event *event, const s
 	event->generation = policy->generation;
 	n = mr_line_write(event, &engine->observer, &policy->log, line);
 	engine->event(engine->event_context, line, n);
+	if (engine->notice != NULL && is_told(event->action))
+		engine->notice(engine->notice_context, line, n);
 }
 
 /* When memory has run out a line is worth a deep stack. Not inlined, so that only then it is deep. */
@@ -190,6 +246,8 @@ static enum mr_event_action action_of(enum mr_said what)
 		return MR_EVENT_DEGRADED;
 	case MR_SAID_RECOVERED:
 		return MR_EVENT_RECOVERED;
+	case MR_SAID_ALERT:
+		return MR_EVENT_ALERT;
 	}
 	return MR_EVENT_ALERT;
 }
@@ -200,6 +258,8 @@ void mr_engine_say(struct mr_engine *engine, int64_t now_ms, enum mr_said what, 
 	struct mr_event event = { .action = action_of(what), .time_ms = now_ms, .detail = mr_str_of(detail),
 				  .message = mr_str_of(detail), .size = -1, .duration_ns = -1, .dropped = dropped };
 
+	if (what == MR_SAID_STARTED)
+		atomic_store(&engine->began_ms, now_ms);
 	mr_engine_emit(engine, &event, policy);
 	mr_policy_drop(&policy);
 }

@@ -8,12 +8,22 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/statetime.h"
+#include "engine/tally.h"
 #include "mailreeve.h"
 #include "model/event.h"
 #include "model/policy.h"
+#include "store/store.h"
 
 /* Room for lines is kept and lent out: on the stack it would cost a young thread three page faults a line. */
-enum { MR_ENGINE_SPARE_LINES = 8 };
+enum { MR_ENGINE_SPARE_LINES = 8, MR_ENGINE_BUDGET_MAX = 1024 };
+
+/* When accounts were frozen automatically: the newest ones, as a ring. */
+struct mr_budget {
+	pthread_mutex_t lock;
+	int64_t frozen_ms[MR_ENGINE_BUDGET_MAX];
+	size_t next, count;
+};
 
 struct mr_engine {
 	pthread_mutex_t lock; /* for policy */
@@ -30,6 +40,16 @@ struct mr_engine {
 	void *event_context;
 	mr_line_function *fact;
 	void *fact_context;
+	mr_line_function *notice;
+	void *notice_context;
+	struct mr_state *state;      /* owns the store; NULL: the store is the engine's own */
+	struct mr_store *store;
+	struct mr_statetime time;
+	int64_t swept_ms;            /* when what is over was last looked for; the ticking thread's */
+	struct mr_budget budget;
+	struct mr_tally tally;
+	_Atomic int64_t began_ms;    /* wall clock, when it said that it takes mail; 0: never */
+	_Atomic unsigned blocks[129]; /* how many prefixes of each length are blocked */
 	_Atomic(char *) spare_lines[MR_ENGINE_SPARE_LINES]; /* each MR_LINE_MAX bytes or NULL */
 };
 

@@ -91,6 +91,11 @@ static bool row_of_model(const char *kind, size_t i, const char **name_r, const 
 		*words_r = mr_event_row((enum mr_event_action)i)->words;
 		return true;
 	}
+	if (strcmp(kind, "channel") == 0 && i < MR_CHANNEL_COUNT) {
+		*name_r = mr_channel_row((enum mr_channel)i)->name;
+		*words_r = mr_channel_row((enum mr_channel)i)->words;
+		return true;
+	}
 	return false;
 }
 

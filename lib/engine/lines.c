@@ -9,9 +9,10 @@
 #include "base/error.h"
 #include "core/header.h"
 #include "engine/eventid.h"
+#include "engine/state.h"
 #include "eventlog/factline.h"
 
-enum { FACT_LINE_ON_STACK = 16384, FROM_SHOWN = 20 };
+enum { FACT_LINE_ON_STACK = 16384, FROM_SHOWN = 20, NOTE_NAME_MAX = 64, NOTE_EVERY_MS = 60000 };
 
 static enum mr_direction direction_of(const struct mr_session *s)
 {
@@ -85,7 +86,7 @@ static size_t read_from(struct mr_session *s, struct mr_str from_r[FROM_SHOWN])
 __attribute__((noinline)) static void write_fact(struct mr_session *s)
 {
 	struct mr_engine *engine = s->engine;
-	struct mr_fact fact = { .kind = MR_FACT_MESSAGE, .time_ms = s->began_ms, .id = mr_str_of(s->transaction),
+	struct mr_fact fact = { .kind = MR_FACT_MESSAGE, .time_ms = s->conduct.now_ms, .id = mr_str_of(s->transaction),
 				.connection = s->connection, .message = s->message };
 	char on_stack[FACT_LINE_ON_STACK], *line = on_stack;
 	size_t size = sizeof(on_stack), n;
@@ -100,6 +101,81 @@ __attribute__((noinline)) static void write_fact(struct mr_session *s)
 		mr_free(line);
 }
 
+struct mr_event mr_lines_account(const struct mr_session *s, int64_t now_ms, enum mr_event_action action,
+				 struct mr_str words, const struct mr_decision *decision)
+{
+	struct mr_event event = begin_in_transaction(s, action, now_ms, decision);
+
+	set_id(event.id, s->transaction);
+	event.stage = MR_STAGE_END;
+	event.message = words;
+	if (s->conduct.kind != MR_ACCOUNT_LOGIN)
+		event.account = s->conduct.name;
+	if (s->conduct.weighed)
+		event.evidence = &s->conduct.shown;
+	event.degraded = mr_state_degraded(s->engine);
+	return event;
+}
+
+void mr_lines_over_budget(struct mr_session *s, int64_t now_ms)
+{
+	struct mr_decision decision = { .verdict = MR_ACCEPT, .reason = MR_REASON_HIJACK_BUDGET };
+	struct mr_str words = MR_STR("alert: the evidence would freeze this account, but the freeze budget is used up: look at "
+				     "mailreeve show accounts --state frozen; if the freezes are right, freeze this one by "
+				     "hand and raise hijack.freeze_budget");
+	struct mr_event event = mr_lines_account(s, now_ms, MR_EVENT_ALERT, words, &decision);
+
+	mr_engine_emit(s->engine, &event, s->policy);
+}
+
+/* A long name is cut; then two exemptions may share a note. */
+static struct mr_str note_name(struct mr_str exemption, char room[NOTE_NAME_MAX])
+{
+	struct mr_buffer b = mr_buffer_over(room, NOTE_NAME_MAX);
+
+	mr_buffer_text(&b, "exemption:");
+	mr_buffer_str(&b, mr_str_part(exemption, 0, NOTE_NAME_MAX - b.n));
+	return mr_buffer_view(&b);
+}
+
+bool mr_lines_exemption_used(struct mr_engine *engine, struct mr_str name, int64_t *used_ms_r)
+{
+	char room[NOTE_NAME_MAX];
+	size_t n = 0;
+
+	return mr_store_note_get(engine->store, note_name(name, room), used_ms_r, sizeof(*used_ms_r), &n) == MR_OK &&
+	       n == sizeof(*used_ms_r);
+}
+
+static void note_exemption(const struct mr_session *s)
+{
+	struct mr_str name = s->subject.exemption_used;
+	int64_t used = 0, now = s->conduct.now_ms;
+	char room[NOTE_NAME_MAX];
+
+	if (mr_lines_exemption_used(s->engine, name, &used) && now - used < NOTE_EVERY_MS && used <= now)
+		return;
+	(void)mr_store_note_set(s->engine->store, note_name(name, room), &now, sizeof(now));
+}
+
+/* Once for each time that a counter passes its limit, not for every message after it. */
+void mr_lines_limit(struct mr_session *s, int64_t now_ms, const struct mr_rate_use *use)
+{
+	struct mr_decision decision = { .verdict = MR_ACCEPT, .reason = mr_metric_row(use->limit->metric)->reason };
+	char words[MR_EVENT_TEXT_MAX];
+	struct mr_buffer b = mr_buffer_over(words, sizeof(words));
+	struct mr_event event;
+
+	if (use->count > use->limit->rate.most + use->amount.number)
+		return;
+	mr_buffer_text(&b, "alert: ");
+	mr_buffer_str(&b, use->subject);
+	mr_buffer_text(&b, " has passed the limit ");
+	mr_buffer_text(&b, use->limit->label);
+	event = mr_lines_account(s, now_ms, MR_EVENT_ALERT, mr_buffer_view(&b), &decision);
+	mr_engine_emit(s->engine, &event, s->policy);
+}
+
 static void say_exemption(struct mr_session *s, int64_t now_ms)
 {
 	struct mr_decision decision = { .verdict = MR_ACCEPT };
@@ -107,6 +183,7 @@ static void say_exemption(struct mr_session *s, int64_t now_ms)
 
 	event.exemption = s->subject.exemption_used;
 	event.trail = &s->subject.trail;
+	note_exemption(s);
 	mr_engine_emit(s->engine, &event, s->policy);
 }
 
@@ -117,6 +194,7 @@ void mr_lines_verdict(struct mr_session *s, int64_t now_ms, enum mr_stage stage,
 
 	if (s->subject.exemption_used.p != NULL)
 		say_exemption(s, now_ms);
+	mr_tally_add(&s->engine->tally, s->conduct.now_ms, s->decision.verdict);
 	event = begin_in_transaction(s, MR_EVENT_VERDICT, now_ms, &s->decision);
 	set_id(event.id, s->transaction);
 	event.stage = stage;
@@ -127,6 +205,11 @@ void mr_lines_verdict(struct mr_session *s, int64_t now_ms, enum mr_stage stage,
 	event.message_id = s->message.message_id;
 	event.size = s->message.size;
 	event.rcpt = &s->summary;
+	if (s->conduct.weighed)
+		event.evidence = &s->conduct.shown;
+	event.counters = s->conduct.counters;
+	event.counter_count = s->conduct.counter_count;
+	event.degraded = mr_state_degraded(s->engine);
 	event.duration_ns = now_ms > s->began_ms ? (now_ms - s->began_ms) * 1000000 : 0;
 	mr_engine_emit(s->engine, &event, s->policy);
 	if (s->engine->fact != NULL && s->policy->log.facts != NULL)

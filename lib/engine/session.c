@@ -11,6 +11,7 @@
 #include "engine/answer.h"
 #include "engine/eventid.h"
 #include "engine/lines.h"
+#include "engine/metering.h"
 
 /* Stands for an address or a field that found no room: nobody can read it. */
 static const struct mr_str not_kept = { "<not kept>", 10 };
@@ -75,7 +76,7 @@ void mr_session_take_connection(struct mr_session *s, int64_t now_ms, const stru
 		new_id(s, now_ms, s->connection_id);
 		mr_lines_connect_refused(s, now_ms);
 	}
-	mr_answer_decision(reply_r, &s->connect_decision, s->connection_id);
+	mr_answer_decision(reply_r, &s->connect_decision, s->policy->hijack.contact, s->connection_id);
 }
 
 void mr_session_take_helo(struct mr_session *s, struct mr_str helo, struct mr_str tls_version, struct mr_str tls_cipher)
@@ -122,6 +123,9 @@ static void begin_transaction(struct mr_session *s, int64_t now_ms)
 static void end_transaction(struct mr_session *s, int64_t now_ms, enum mr_stage stage, bool unfinished)
 {
 	s->message.rcpt = s->rcpt;
+	s->message.spam_told = s->conduct.spam_told;
+	s->message.spam = s->conduct.spam;
+	s->message.script = s->conduct.script;
 	if (stage != MR_STAGE_END && s->message.header_from_count == 0)
 		s->message.headers_seen = false; /* they were still to come, which is not the same as none */
 	mr_lines_verdict(s, now_ms, stage, unfinished);
@@ -142,10 +146,15 @@ void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str pa
 	mr_subject_mail(&s->subject, now_ms, s->message.login, s->message.mail_from, declared_size);
 	if (login.n > 0 && s->message.login.p == NULL)
 		s->subject.login_unreadable = true;
+	mr_conduct_begin(s, now_ms);
 	if (!s->refused_at_connect)
 		mr_decide_mail(&s->subject, &decision);
 	mr_decision_join(&s->decision, &decision);
-	mr_answer_decision(reply_r, &s->decision, s->transaction);
+	if (s->decision.verdict < MR_TEMPFAIL) {
+		mr_metering_at_mail(s, &decision);
+		mr_decision_join(&s->decision, &decision);
+	}
+	mr_answer_decision(reply_r, &s->decision, s->policy->hijack.contact, s->transaction);
 	if (reply_r->action != MR_CONTINUE)
 		end_transaction(s, now_ms, MR_STAGE_MAIL, false);
 }
@@ -232,6 +241,7 @@ static void note_refused_by_mta(struct mr_session *s, int64_t now_ms, const stru
 	char id[MR_EVENT_ID_MAX];
 
 	s->summary.rejected_by_mta++;
+	mr_conduct_recipient(s, recipient, NULL, true);
 	say_refused(s, now_ms, recipient, &decision, id);
 }
 
@@ -258,7 +268,7 @@ static void refuse_recipient(struct mr_session *s, int64_t now_ms, const struct 
 		return;
 	}
 	mr_decision_join(&s->refusal, decision);
-	mr_answer_decision(reply_r, decision, id);
+	mr_answer_decision(reply_r, decision, s->policy->hijack.contact, id);
 }
 
 static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct mr_recipient *recipient,
@@ -276,8 +286,10 @@ static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct m
 	if (decision.verdict != MR_TEMPFAIL && decision.verdict != MR_REJECT) {
 		mr_decision_join(&s->decision, &decision);
 		count_accepted(s, recipient, &destination);
+		mr_conduct_recipient(s, recipient, &destination, false);
 		return;
 	}
+	mr_conduct_recipient(s, recipient, &destination, true);
 	refuse_recipient(s, now_ms, recipient, &decision, reply_r);
 }
 
@@ -322,6 +334,7 @@ void mr_session_take_header(struct mr_session *s, struct mr_str name, struct mr_
 	if (!s->open)
 		return;
 	s->counted_size += name.n + value.n + 4;
+	mr_conduct_header(s, mr_str_trim(name), value);
 	name = mr_str_trim(name); /* "From : x" is a From field too (RFC 5322 4.5) */
 	if (mr_str_equal_nocase(name, MR_STR("From")))
 		keep_field(s, s->header_from, &m->header_from_count, value);
@@ -360,6 +373,15 @@ static void settle_recipients(struct mr_session *s)
 	s->decision.would |= s->refusal.would;
 }
 
+/* What the message says about its account, when the other rules have spoken. */
+static void judge_conduct(struct mr_session *s, int64_t now_ms, bool delivered)
+{
+	struct mr_decision decision;
+
+	mr_conduct_end(s, now_ms, delivered, &decision);
+	mr_decision_join(&s->decision, &decision);
+}
+
 void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str queue_id, struct mr_str message_id,
 			 int64_t size, struct mr_reply *reply_r)
 {
@@ -381,10 +403,11 @@ void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str que
 	mr_decision_join(&s->decision, &decision);
 	if (s->summary.count == 0)
 		mr_decision_join(&s->decision, &unseen); /* where it goes was never shown */
+	judge_conduct(s, now_ms, s->decision.verdict < MR_TEMPFAIL);
 	if (s->decision.verdict == MR_HOLD)
 		mr_answer_hold(reply_r, &s->decision, s->transaction);
 	else
-		mr_answer_decision(reply_r, &s->decision, s->transaction);
+		mr_answer_decision(reply_r, &s->decision, s->policy->hijack.contact, s->transaction);
 	end_transaction(s, now_ms, MR_STAGE_END, false);
 }
 
@@ -393,6 +416,8 @@ void mr_session_abort(struct mr_session *s, int64_t now_ms)
 	if (!s->open)
 		return;
 	settle_recipients(s);
+	if (s->summary.accepted == 0 && s->summary.count > 0)
+		judge_conduct(s, now_ms, false); /* recipients that nobody takes are evidence all the same */
 	/* Mail submitted on the host itself is refused at its end only: whoever leaves before that leaves early. */
 	s->message.aborted = s->decision.verdict < MR_TEMPFAIL || s->connection.local;
 	if (s->decision.verdict >= MR_TEMPFAIL)

@@ -6,6 +6,7 @@
 #define MR_ENGINE_SESSION_H
 
 #include "core/decide.h"
+#include "engine/conduct.h"
 #include "engine/engine.h"
 
 enum {
@@ -41,7 +42,10 @@ struct mr_session {
 	bool alerted;
 	uint64_t lines;                /* lines about single recipients so far */
 	char transaction[MR_EVENT_ID_MAX];
+	struct mr_conduct conduct;
 
+	bool spam_told, spam;          /* in replay: what headers told, from the fact */
+	struct mr_str script;
 	struct mr_str fact_id;         /* of the fact that is played */
 	bool fact_id_is_number;
 };

@@ -14,7 +14,7 @@
 /* Unix time in seconds that is taken for one: about 30,000 years either way. */
 static const double time_max = 1e12;
 
-enum { PORT_MAX = 65535, ASN_BITS = 32 };
+enum { PORT_MAX = 65535, ASN_BITS = 32, SECONDS_MAX = 10 * 366 * 86400 };
 
 /* The text of jansson's complaint may quote the line: only printable ASCII of it is kept. */
 static void note_json_fault(const json_error_t *error, size_t line_length, struct mr_fact_fault *fault)
@@ -264,6 +264,7 @@ static void read_message(struct mr_member_reader *reader, const json_t *root, st
 	mr_member_int(reader, mr_member_of(root, NULL, "declared_size"), INT64_MAX, &message->declared_size);
 	read_spam(reader, root, message);
 	mr_member_bool(reader, mr_member_of(root, NULL, "aborted"), &message->aborted);
+	mr_member_text(reader, mr_member_of(root, NULL, "script"), &message->script);
 	mr_member_text(reader, mr_member_of(root, NULL, "queue_id"), &message->queue_id);
 	mr_member_text(reader, mr_member_of(root, NULL, "message_id"), &message->message_id);
 }
@@ -277,10 +278,28 @@ static void check_texts(struct mr_member_reader *reader, const json_t *root, con
 		mr_member_text(reader, mr_member_of(root, NULL, *names), &unused);
 }
 
+static void read_control(struct mr_member_reader *reader, const json_t *root, struct mr_control *control)
+{
+	struct mr_member order = mr_member_of(root, NULL, "order"), subject = mr_member_of(root, NULL, "subject");
+	int64_t seconds = 0;
+
+	mr_member_text(reader, order, &control->order);
+	mr_member_text(reader, subject, &control->subject);
+	mr_member_text(reader, mr_member_of(root, NULL, "operator"), &control->operator_name);
+	mr_member_text(reader, mr_member_of(root, NULL, "reason"), &control->reason);
+	mr_member_int(reader, mr_member_of(root, NULL, "seconds"), SECONDS_MAX, &seconds);
+	control->time_ms = seconds * 1000;
+	control->learn = true;
+	mr_member_bool(reader, mr_member_of(root, NULL, "learn"), &control->learn);
+	if (control->order.p == NULL)
+		mr_member_fault(reader, order, "is missing; write \"freeze\", \"thaw\", \"block\", ...");
+	if (control->subject.p == NULL)
+		mr_member_fault(reader, subject, "is missing; it says whom the order is about");
+}
+
 static void read_by_kind(struct mr_member_reader *reader, const json_t *root, struct mr_fact *fact)
 {
 	static const char *const login[] = { "login", "protocol", "pwhash", "fail_type", NULL };
-	static const char *const control[] = { "order", "subject", "reason", "operator", NULL };
 	bool unused = false;
 
 	switch (fact->kind) {
@@ -294,7 +313,7 @@ static void read_by_kind(struct mr_member_reader *reader, const json_t *root, st
 	case MR_FACT_CONNECT:
 		break;
 	case MR_FACT_CONTROL:
-		check_texts(reader, root, control);
+		read_control(reader, root, &fact->control);
 		break;
 	}
 }

@@ -1,5 +1,5 @@
 /*
- * Writes a message fact as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent.
+ * Writes a fact, a message or an order, as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent.
  * The daemon's recorder (log.facts) calls it, on the writer's side of the log, not on the message path.
  */
 #include "eventlog/factline.h"
@@ -34,9 +34,11 @@ static bool fact_is_utf8(const struct mr_fact *fact)
 {
 	const struct mr_connection *c = &fact->connection;
 	const struct mr_message *m = &fact->message;
+	const struct mr_control *o = &fact->control;
 	const struct mr_str texts[] = {
 		fact->id,       c->client_name, c->country, c->listener,  c->helo,     c->server_name,
 		c->tls_version, c->tls_cipher,  m->login,   m->mail_from, m->queue_id, m->message_id,
+		m->script,      o->order,       o->subject, o->reason,    o->operator_name,
 	};
 
 	for (size_t i = 0; i < m->rcpt_count; i++) {
@@ -200,10 +202,23 @@ static void put_message(struct fact_writer *w, const struct mr_message *message)
 		MR_JSON_MEMBER(&w->out, "\"spam\":true");
 	else if (message->spam_told)
 		MR_JSON_MEMBER(&w->out, "\"spam\":false");
+	put_text(w, "script", message->script);
 	if (message->aborted)
 		MR_JSON_MEMBER(&w->out, "\"aborted\":true");
 	put_text(w, "queue_id", message->queue_id);
 	put_text(w, "message_id", message->message_id);
+}
+
+static void put_control(struct fact_writer *w, const struct mr_control *control)
+{
+	put_text(w, "order", control->order);
+	put_text(w, "subject", control->subject);
+	put_text(w, "operator", control->operator_name);
+	put_text(w, "reason", control->reason);
+	if (control->time_ms > 0)
+		put_int(w, "seconds", (control->time_ms + 999) / 1000);
+	if (!control->learn)
+		MR_JSON_MEMBER(&w->out, "\"learn\":false");
 }
 
 int mr_fact_write(const struct mr_fact *fact, char *line_r, size_t size, size_t *n_r)
@@ -213,14 +228,21 @@ int mr_fact_write(const struct mr_fact *fact, char *line_r, size_t size, size_t 
 	*n_r = 0;
 	MR_JSON_PUT(&w.out, "{");
 	put_time(&w, fact->time_ms);
-	MR_JSON_MEMBER(&w.out, "\"fact\":\"message\"");
+	if (fact->kind == MR_FACT_CONTROL)
+		MR_JSON_MEMBER(&w.out, "\"fact\":\"control\"");
+	else
+		MR_JSON_MEMBER(&w.out, "\"fact\":\"message\"");
 	if (!fact_is_utf8(fact)) {
 		w.bytes = MR_JSON_RAW;
 		MR_JSON_MEMBER(&w.out, "\"raw\":true");
 	}
 	put_id(&w, fact);
-	put_connection(&w, &fact->connection);
-	put_message(&w, &fact->message);
+	if (fact->kind == MR_FACT_CONTROL) {
+		put_control(&w, &fact->control);
+	} else {
+		put_connection(&w, &fact->connection);
+		put_message(&w, &fact->message);
+	}
 	MR_JSON_PUT(&w.out, "}\n");
 	if (w.out.overflow || w.out.cut)
 		return MR_ERR_FULL;

@@ -259,9 +259,12 @@ static void put_rule(struct mr_line_writer *w)
 	mr_json_close(&w->out, mark, '}');
 }
 
-/* ATT&CK T1078, valid accounts: an alert about a login that does what it may not. */
+/* ATT&CK T1078, valid accounts: a login that was taken over, or an alert about one that does what it may not. */
 static bool is_login_misuse(const struct mr_event *event)
 {
+	if (event->login.n > 0 && event->operator_name.p == NULL && event->evidence != NULL &&
+	    (event->action == MR_EVENT_ACCOUNT_FROZEN || event->action == MR_EVENT_ACCOUNT_HELD))
+		return true;
 	return event->action == MR_EVENT_ALERT && event->decided && event->login.n > 0 &&
 	       mr_reason_row(event->decision.reason)->rule == MR_RULE_SENDER;
 }

@@ -121,6 +121,99 @@ static void put_refused(struct mr_line_writer *w, const struct mr_rcpt_summary *
 		w->truncated = true;
 }
 
+/* Nats, two digits behind the point. */
+static void put_nats(struct mr_line_writer *w, float nats)
+{
+	int64_t hundredths = (int64_t)(nats * 100.0f + (nats < 0 ? -0.5f : 0.5f));
+	char digits[3] = { '.', 0, 0 };
+
+	if (hundredths < 0) {
+		MR_JSON_PUT(&w->out, "-");
+		hundredths = -hundredths;
+	}
+	mr_json_uint(&w->out, (uint64_t)hundredths / 100);
+	digits[1] = (char)('0' + hundredths / 10 % 10);
+	digits[2] = (char)('0' + hundredths % 10);
+	mr_json_put(&w->out, digits, sizeof(digits));
+}
+
+static void put_evidence_member(struct mr_line_writer *w, const char *name, float nats)
+{
+	MR_JSON_MEMBER(&w->out, "\"");
+	mr_json_put(&w->out, name, strlen(name));
+	MR_JSON_PUT(&w->out, "\":");
+	put_nats(w, nats);
+	w->out.comma = true;
+}
+
+/* Channels that say nothing are left out. */
+static void put_evidence(struct mr_line_writer *w)
+{
+	const struct mr_event_evidence *evidence = w->event->evidence;
+	struct mr_json_mark mark = mr_json_mark(&w->out);
+
+	if (evidence == NULL)
+		return;
+	MR_JSON_OPEN(&w->out, "\"evidence\":{");
+	for (size_t i = 0; i < MR_CHANNEL_COUNT; i++)
+		if (evidence->channel[i] >= 0.005f || evidence->channel[i] <= -0.005f)
+			put_evidence_member(w, mr_channel_row((enum mr_channel)i)->name, evidence->channel[i]);
+	put_evidence_member(w, "total", evidence->total);
+	put_evidence_member(w, "limit", evidence->limit);
+	mr_json_close(&w->out, mark, '}');
+}
+
+static void put_counter(struct mr_line_writer *w, struct mr_str name, uint64_t value)
+{
+	MR_JSON_MEMBER(&w->out, "\"");
+	mr_json_escape(&w->out, name, w->limits.text, MR_JSON_TEXT);
+	MR_JSON_PUT(&w->out, "\":");
+	mr_json_uint(&w->out, value);
+	w->out.comma = true;
+}
+
+static void put_counters(struct mr_line_writer *w)
+{
+	const struct mr_event *event = w->event;
+
+	if (event->counter_count > 0 || event->dropped > 0) {
+		struct mr_json_mark mark = mr_json_mark(&w->out);
+
+		MR_JSON_OPEN(&w->out, "\"counter\":{");
+		if (event->dropped > 0)
+			put_counter(w, MR_STR("dropped"), event->dropped);
+		for (size_t i = 0; i < event->counter_count; i++)
+			put_counter(w, event->counters[i].name, event->counters[i].value);
+		mr_json_close(&w->out, mark, '}');
+	}
+	if (event->counter_count > 0) {
+		struct mr_json_mark mark = mr_json_mark(&w->out);
+
+		MR_JSON_OPEN(&w->out, "\"limit\":{");
+		for (size_t i = 0; i < event->counter_count; i++)
+			put_counter(w, event->counters[i].name, event->counters[i].limit);
+		mr_json_close(&w->out, mark, '}');
+	}
+}
+
+static void put_order(struct mr_line_writer *w)
+{
+	const struct mr_event *event = w->event;
+
+	if (event->account.n > 0) {
+		MR_JSON_MEMBER(&w->out, "\"account\":");
+		put_text(w, event->account);
+	}
+	if (event->operator_name.n > 0) {
+		MR_JSON_MEMBER(&w->out, "\"operator\":");
+		put_text(w, event->operator_name);
+	}
+	if (event->until_ms > 0) {
+		MR_JSON_MEMBER(&w->out, "\"until\":");
+		mr_json_int(&w->out, event->until_ms / 1000);
+	}
+}
+
 static void put_rcpt(struct mr_line_writer *w)
 {
 	const struct mr_rcpt_summary *rcpt = w->event->rcpt;
@@ -135,6 +228,10 @@ static void put_rcpt(struct mr_line_writer *w)
 	mr_json_uint(&w->out, rcpt->accepted);
 	MR_JSON_MEMBER(&w->out, "\"rejected_by_mta\":");
 	mr_json_uint(&w->out, rcpt->rejected_by_mta);
+	if (rcpt->distinct_told) {
+		MR_JSON_MEMBER(&w->out, "\"distinct_new\":");
+		mr_json_uint(&w->out, rcpt->distinct_new);
+	}
 	put_refused(w, rcpt);
 	mr_json_close(&w->out, mark, '}');
 }
@@ -183,11 +280,9 @@ void mr_line_own_fields(struct mr_line_writer *w)
 	}
 	put_about(w);
 	put_rcpt(w);
-	if (event->dropped > 0) {
-		MR_JSON_MEMBER(&w->out, "\"counter\":{\"dropped\":");
-		mr_json_uint(&w->out, event->dropped);
-		MR_JSON_PUT(&w->out, "}");
-	}
+	put_order(w);
+	put_evidence(w);
+	put_counters(w);
 	MR_JSON_MEMBER(&w->out, "\"degraded\":");
 	put_flag(w, event->degraded);
 	mr_line_note_cut(w);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "model/channel.h"
 #include "model/decision.h"
 #include "model/fact.h"
 #include "model/vocabulary.h"
@@ -26,10 +27,24 @@ struct mr_observer {
 /* What is known of the recipients of a message when its line is written. */
 struct mr_rcpt_summary {
 	uint64_t count, accepted, refused, rejected_by_mta;
+	uint64_t distinct_new;         /* that the account never wrote to */
+	bool distinct_told;
 	struct mr_str to[MR_EVENT_RCPT_MAX];           /* the first ones, as addresses */
 	size_t to_count;
 	struct mr_str refused_paths[MR_EVENT_REFUSED_MAX]; /* as given; the line cuts them further when it gets too long */
 	size_t refused_count;
+};
+
+/* The weights of the evidence against an account, in nats (core/hijack.h). */
+struct mr_event_evidence {
+	float channel[MR_CHANNEL_COUNT];
+	float total, limit;            /* limit: from which the account is frozen */
+};
+
+/* One counter of a hard limit when the verdict fell. */
+struct mr_event_counter {
+	struct mr_str name;            /* of the limit: "login.messages.1h" */
+	uint64_t value, limit;
 };
 
 struct mr_event {
@@ -68,6 +83,12 @@ struct mr_event {
 	int64_t size;                  /* bytes, -1: not told */
 	enum mr_direction direction;
 	const struct mr_rcpt_summary *rcpt; /* NULL: none */
+	const struct mr_event_evidence *evidence; /* NULL: none */
+	const struct mr_event_counter *counters;
+	size_t counter_count;
+	struct mr_str account;         /* who was frozen, held or thawed when nobody logged in: a source, script or sender */
+	struct mr_str operator_name;   /* who ordered it; absent: nobody */
+	int64_t until_ms;              /* when it ends by itself; 0: it does not */
 	int64_t duration_ns;           /* event.duration, -1: not told */
 	bool degraded;
 	uint64_t dropped;              /* lines lost before this one: mailreeve.counter.dropped */

@@ -53,9 +53,19 @@ struct mr_message {
 	int64_t declared_size;    /* SIZE= of MAIL, bytes; -1: none */
 	int64_t size;             /* bytes of the message; -1: not told */
 	bool spam_told, spam;     /* another filter's verdict */
+	struct mr_str script;     /* what the policy's script header says */
 	bool aborted;             /* the client did not finish: what the rest would have been is not known */
 	struct mr_str queue_id;   /* {i} */
 	struct mr_str message_id; /* Message-ID */
+};
+
+/* What an operator ordered. */
+struct mr_control {
+	struct mr_str order;      /* "freeze", "hold", "thaw", "block", "unblock" */
+	struct mr_str subject;    /* a login, or an address or prefix */
+	struct mr_str operator_name, reason;
+	int64_t time_ms;          /* for how long; 0: no end */
+	bool learn;               /* a thaw: it was harmless, and is learned from */
 };
 
 struct mr_fact {
@@ -65,7 +75,8 @@ struct mr_fact {
 	bool id_is_number;
 	struct mr_connection connection;
 	struct mr_message message; /* for MR_FACT_MESSAGE */
-	/* MR_FACT_LOGIN, MR_FACT_CONTROL: read and passed over by this version */
+	struct mr_control control; /* for MR_FACT_CONTROL */
+	/* MR_FACT_LOGIN: read and passed over by this version */
 };
 
 #endif

@@ -61,6 +61,43 @@ static void free_rules(struct mr_policy *policy)
 	mr_prefixset_free(&policy->limits.rule.except);
 }
 
+static void free_hijack(struct mr_policy *policy)
+{
+	mr_prefixset_free(&policy->hijack.rule.except);
+	mr_prefixset_free(&policy->hijack.own_networks);
+	mr_strmap_free(&policy->hijack.spam_headers, mr_free);
+	mr_free(policy->hijack.script_header);
+	mr_free(policy->hijack.contact);
+	mr_free(policy->state.directory);
+}
+
+static void free_rates(struct mr_rates_policy *rates)
+{
+	for (size_t i = 0; i < rates->count; i++) {
+		struct mr_rates_entry *entry = &rates->entries[i];
+
+		mr_free(entry->name);
+		mr_prefixset_free(&entry->rule.except);
+		mr_patternset_free(&entry->exact);
+		mr_patternset_free(&entry->like);
+		mr_domainset_free(&entry->domains);
+		mr_prefixset_free(&entry->sources);
+		mr_strmap_free(&entry->listeners, NULL);
+		for (size_t j = 0; j < entry->limit_count; j++)
+			mr_free(entry->limits[j].label);
+		mr_free(entry->limits);
+	}
+	mr_free(rates->entries);
+	mr_prefixset_free(&rates->networks);
+}
+
+static void free_items(struct mr_items *items)
+{
+	for (size_t i = 0; i < items->count; i++)
+		mr_free(items->text[i]);
+	mr_free(items->text);
+}
+
 static void free_exemption(struct mr_exemption *exemption)
 {
 	mr_free(exemption->name);
@@ -85,6 +122,11 @@ static void free_policy(struct mr_policy *policy)
 	mr_strmap_free(&policy->aliases, mr_free);
 	mr_free(policy->login.default_domain);
 	free_rules(policy);
+	free_hijack(policy);
+	free_rates(&policy->rates);
+	free_items(&policy->notices.to);
+	free_items(&policy->notices.events);
+	free_items(&policy->notices.password);
 	for (size_t i = 0; i < policy->exemption_count; i++)
 		free_exemption(&policy->exemptions[i]);
 	mr_free(policy->exemptions);

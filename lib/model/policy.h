@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/strmap.h"
 #include "model/decision.h"
+#include "model/metric.h"
 #include "model/pattern.h"
 #include "model/vocabulary.h"
 
@@ -95,6 +96,95 @@ struct mr_limits_policy {
 	bool size_from_body;             /* count the bytes; otherwise SIZE= and {msg_size} only */
 };
 
+/* What the detector may do, and to whom. */
+enum mr_hijack_action { MR_HIJACK_FREEZE, MR_HIJACK_HOLD, MR_HIJACK_ALERT };
+/* What an account is when nobody logged in. */
+enum mr_hijack_key { MR_HIJACK_KEY_SOURCE, MR_HIJACK_KEY_SENDER, MR_HIJACK_KEY_NONE };
+
+struct mr_rate {
+	uint64_t most;                   /* UINT64_MAX: unlimited */
+	int64_t window_ms;
+};
+
+struct mr_hijack_policy {
+	struct mr_rule_settings rule;    /* action and cannot_tell are not used */
+	enum mr_hijack_action action;
+	double false_freezes;            /* the knob: wanted at most, per 1000 accounts and year */
+	double threshold;                /* nats; 0: from the knob */
+	bool calibrate;                  /* the knob's threshold follows the site's own traffic */
+	bool hold;                       /* hold single messages below the threshold */
+	bool external_only;              /* a frozen account may still write to our own domains */
+	int64_t freeze_time_ms;          /* a freeze ends by itself; 0: it does not */
+	struct mr_rate budget;           /* automatic freezes */
+	enum mr_hijack_key unauthenticated;
+	char *script_header;             /* header that names the script, e.g. X-PHP-Originating-Script; NULL: none */
+	struct mr_strmap *spam_headers;  /* lower-case header name -> char * start of the value that means spam; NULL: none */
+	char *contact;                   /* for the client's line; NULL: none */
+	uint32_t channels_off;           /* 1 << enum mr_channel: for the ablation table only */
+	struct mr_prefixset *own_networks; /* the policy's named networks: a trusted place by declaration; may be NULL */
+};
+
+/* Who is counted. A ceiling is counted for each login too, apart: it is hijack's own. */
+enum mr_rate_per { MR_RATE_PER_LOGIN, MR_RATE_PER_SOURCE, MR_RATE_PER_LISTENER, MR_RATE_PER_CEILING };
+enum { MR_RATE_PER_COUNT = MR_RATE_PER_CEILING + 1 };
+/* From where: any client, or only those of the policy's named networks, of private addresses, all others. */
+enum mr_rate_class { MR_RATE_ANY, MR_RATE_NETWORKS, MR_RATE_PRIVATE, MR_RATE_OTHER };
+/* What an excess does, from mildest to hardest. */
+enum mr_rate_action { MR_RATE_ALERT, MR_RATE_HOLD, MR_RATE_TEMPFAIL, MR_RATE_REJECT, MR_RATE_FREEZE };
+
+/* At most so much of one thing in a window. */
+struct mr_rate_limit {
+	enum mr_metric metric;
+	struct mr_rate rate;             /* windows are whole seconds */
+	char *label;                     /* in event lines: "NAME.messages.1h" */
+};
+
+/* Bounds that the policy keeps: windows of one metric in one entry, and limits that can hold for one message. */
+enum { MR_RATE_WINDOWS_MAX = 4, MR_RATE_USES_MAX = 64 };
+
+/* One entry of the list "rates", or what hijack sets as ceilings. Of the lists that say whom it holds for at most one is
+ * set, logins in both its halves; none: it holds for all. */
+struct mr_rates_entry {
+	char *name;
+	enum mr_rule asked;              /* the rule whose exemptions excuse: MR_RULE_RATES or MR_RULE_HIJACK */
+	struct mr_rule_settings rule;    /* action: the verdict that goes with action */
+	enum mr_rate_per per;
+	enum mr_rate_class from;
+	enum mr_rate_action action;
+	struct mr_patternset *exact;     /* logins without a wildcard */
+	struct mr_patternset *like;      /* logins with one */
+	struct mr_domainset *domains;    /* of logins */
+	struct mr_prefixset *sources;
+	struct mr_strmap *listeners;     /* {daemon_name} values */
+	uint32_t metrics;                /* 1 << enum mr_metric: named in it, unlimited ones too */
+	struct mr_rate_limit *limits;    /* in the order of metrics */
+	size_t limit_count;
+};
+
+struct mr_rates_policy {
+	struct mr_rates_entry *entries;
+	size_t count;
+	struct mr_prefixset *networks;   /* all named networks together: MR_RATE_NETWORKS; may be NULL */
+};
+
+/* A list of texts that the daemon asks for. */
+struct mr_items {
+	char **text;
+	size_t count;
+};
+
+struct mr_notices_policy {
+	struct mr_items to, events;
+	struct mr_items password;        /* the password alone, or nothing */
+};
+
+struct mr_state_policy {
+	char *directory;
+	bool directory_named;            /* the policy names it; otherwise it is only the usual place */
+	uint64_t accounts, sources;      /* most records */
+	uint64_t windows;                /* bytes for the counters of hard limits */
+};
+
 /* An exemption holds for a rule when every condition that it names holds. */
 struct mr_exemption {
 	char *name, *owner, *reason;
@@ -153,6 +243,11 @@ struct mr_policy {
 	struct mr_exists_policy exists;
 	struct mr_helo_policy helo;
 	struct mr_limits_policy limits;
+	struct mr_rates_policy rates;
+
+	struct mr_hijack_policy hijack;
+	struct mr_state_policy state;
+	struct mr_notices_policy notices;
 
 	struct mr_exemption *exemptions;
 	size_t exemption_count;

@@ -77,11 +77,17 @@ static void fill(struct mr_builder *b)
 	if (!b->err)
 		mr_rules_build(b);
 	if (!b->err)
+		mr_hijack_build(b);
+	if (!b->err)
+		mr_rates_build(b);
+	if (!b->err)
 		mr_exemptions_build(b);
 	if (!b->err)
 		mr_maps_build(b);
 	if (!b->err)
 		mr_daemon_build(b);
+	if (!b->err)
+		mr_notices_build(b);
 	if (!b->err)
 		mr_scalars_build(b);
 	if (!b->err)
@@ -96,6 +102,7 @@ static void free_builder(struct mr_builder *b)
 	mr_free(b->exemption_places);
 	mr_strmap_free(&b->exemption_names, NULL);
 	mr_free(b->shield_places);
+	mr_free(b->rates_places);
 }
 
 int mr_policy_build(struct mr_policy_text *text, int64_t now_ms, const struct mr_host *host,

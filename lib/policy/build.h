@@ -63,6 +63,7 @@ struct mr_builder {
 	struct mr_exemption_place *exemption_places;
 	struct mr_strmap *exemption_names;
 	const config_setting_t **shield_places;
+	const config_setting_t **rates_places; /* of the entries of limits.rates */
 	int err; /* MR_ERR_NOMEM once something could not be allocated */
 };
 
@@ -121,9 +122,15 @@ void mr_networks_trusted(struct mr_builder *b, const config_setting_t *group, co
 			 struct mr_prefixset **set_r);
 void mr_networks_free(struct mr_builder *b);
 
-/* ---- rules.c, exemptions.c, maps.c ---- */
+/* ---- rules.c, exemptions.c, maps.c, hijack.c ---- */
 
 void mr_rules_build(struct mr_builder *b);
+/* hijack and state */
+void mr_hijack_build(struct mr_builder *b);
+/* limits.rates, and the ceilings of hijack; after mr_rules_build and mr_hijack_build */
+void mr_rates_build(struct mr_builder *b);
+/* notices */
+void mr_notices_build(struct mr_builder *b);
 void mr_exemptions_build(struct mr_builder *b);
 /* accounts, aliases and sender.logins */
 void mr_maps_build(struct mr_builder *b);

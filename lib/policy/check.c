@@ -106,6 +106,7 @@ static void check_measure(struct mr_builder *b, const config_setting_t *setting,
 		[MR_SETTING_TIMES] = "write a time with its unit such as \"15m\" (ms, s, m, h, d, w)",
 		[MR_SETTING_RATE] = "write a number and a time such as \"10/1h\"",
 		[MR_SETTING_RATES] = "write a number and a time such as \"10/1h\"",
+		[MR_SETTING_LIMITS] = "write a number and a time such as \"100/1h\" (\"1G/1d\" for bytes), or \"unlimited\"",
 		[MR_SETTING_DATE] = "write a day such as \"2027-06-30\"",
 	};
 	struct mr_where where = mr_tree_where(b->tree, setting);
@@ -117,7 +118,12 @@ static void check_measure(struct mr_builder *b, const config_setting_t *setting,
 		return;
 	}
 	err = mr_value_parse(row, mr_str_of(config_setting_get_string(setting)), &value);
-	if (err == MR_ERR_RANGE)
+	if (err == MR_ERR_RANGE && row->type == MR_SETTING_LIMITS)
+		MR_FAULT(b, "out-of-range", &where,
+			 "%s is out of range: \"%s\"\nwrite %lld to %lld %s, and a time of whole seconds up to 100d",
+			 row->name, mr_faults_show(b->faults, mr_str_of(config_setting_get_string(setting))),
+			 (long long)row->least, (long long)row->most, row->unit);
+	else if (err == MR_ERR_RANGE)
 		MR_FAULT(b, "out-of-range", &where, "%s is out of range: \"%s\"\nwrite a smaller value, or one above 0",
 			 row->name, mr_faults_show(b->faults, mr_str_of(config_setting_get_string(setting))));
 	else if (err)
@@ -231,6 +237,7 @@ static void check_setting(struct mr_builder *b, const config_setting_t *setting,
 		break;
 	case MR_SETTING_TIMES:
 	case MR_SETTING_RATES:
+	case MR_SETTING_LIMITS:
 		check_measures(b, setting, row);
 		break;
 	case MR_SETTING_GROUP:

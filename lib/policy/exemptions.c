@@ -17,7 +17,7 @@ struct rule_list {
 /* Rules that later versions have. */
 static bool is_later_rule(struct mr_str name)
 {
-	return mr_choice_find("screen|location|hijack", name) >= 0;
+	return mr_choice_find("screen|location", name) >= 0;
 }
 
 static void put_rule(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)
@@ -35,7 +35,7 @@ static void put_rule(struct mr_builder *b, void *context, struct mr_str entry, c
 		list->later = true;
 	else
 		MR_FAULT(b, "unknown-rule", where,
-			 "there is no rule \"%s\"\nwrite access, relay, auth, shield, sender, exists, helo or limits",
+			 "there is no rule \"%s\"\nwrite access, relay, auth, shield, sender, exists, helo, limits, rates or hijack",
 			 mr_faults_show(b->faults, entry));
 }
 

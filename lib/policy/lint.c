@@ -75,7 +75,12 @@ static const struct mr_rule_settings *settings_of(const struct mr_policy *policy
 		return &policy->helo.rule;
 	case MR_RULE_LIMITS:
 		return &policy->limits.rule;
+	case MR_RULE_HIJACK:
+		return &policy->hijack.rule;
 	case MR_RULE_SHIELD:
+	case MR_RULE_RATES:
+	case MR_RULE_BLOCK:
+	case MR_RULE_ACCOUNT:
 	case MR_RULE_MTA:
 	case MR_RULE_COUNT:
 		break;
@@ -96,6 +101,8 @@ static const char *why_idle(const struct mr_builder *b, enum mr_rule rule, const
 		any = any || policy->shield[i].rule.mode != MR_MODE_OFF;
 	if (rule == MR_RULE_SHIELD && !any)
 		return "there is no shield";
+	if (rule == MR_RULE_RATES && !b->rates_places[0])
+		return "there are no limits.rates";
 	if (rule == MR_RULE_ACCESS && policy->access.at == MR_ACCESS_AT_CONNECT &&
 	    (e->login || e->sender || e->recipient))
 		return "access is judged at connect, before there is a login, sender or recipient";
@@ -284,8 +291,9 @@ static void lint_idle_rules(struct mr_builder *b)
 		never(b, group, "relay.logins", "relay.logins is empty, so that no login may relay",
 		      "name some, or leave it out to allow all");
 	group = mr_read_group(b, "limits");
-	if (group && acts(b, &policy->limits.rule) && !policy->limits.recipients && !policy->limits.size)
-		never(b, group, "limits", "limits sets neither recipients nor size",
+	if (group && acts(b, &policy->limits.rule) && !policy->limits.recipients && !policy->limits.size &&
+	    !b->rates_places[0])
+		never(b, group, "limits", "limits sets neither recipients nor size nor rates",
 		      "set one of them, or leave limits out");
 	for (size_t i = 0; i < b->network_count; i++) {
 		if (mr_prefixset_is_empty(b->networks[i].set))
@@ -351,6 +359,7 @@ void mr_lint_run(struct mr_builder *b)
 	lint_idle_auth(b);
 	lint_shields(b);
 	lint_idle_rules(b);
+	mr_lint_rates(b);
 	lint_sender_map(b);
 	lint_later(b);
 }

@@ -27,5 +27,7 @@ struct mr_builder;
 
 /* The part of mr_lint_run that looks at networks, domains and own addresses. */
 void mr_lint_trust(struct mr_builder *b);
+/* The part of it that looks at limits.rates and the ceilings of hijack. */
+void mr_lint_rates(struct mr_builder *b);
 
 #endif

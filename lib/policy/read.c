@@ -56,7 +56,11 @@ int mr_value_parse(const struct mr_setting_row *row, struct mr_str text, int64_t
 		break;
 	case MR_SETTING_RATE:
 	case MR_SETTING_RATES:
+		if (mr_str_equal(text, MR_STR("unlimited")))
+			return MR_OK;
 		return mr_rate_parse(text, &count, value_r);
+	case MR_SETTING_LIMITS:
+		return mr_limit_parse(row, text, &count, value_r);
 	case MR_SETTING_DATE:
 		return mr_time_parse_date(text, value_r);
 	case MR_SETTING_FLOAT:

@@ -45,6 +45,7 @@ static int fill(const config_setting_t *group, const struct mr_setting_row *row,
 	case MR_SETTING_TEXTS:
 	case MR_SETTING_TIMES:
 	case MR_SETTING_RATES:
+	case MR_SETTING_LIMITS:
 	case MR_SETTING_GROUP:
 	case MR_SETTING_GROUPS:
 	case MR_SETTING_LATER:

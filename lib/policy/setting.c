@@ -1,5 +1,5 @@
 /*
- * The table of settings, found by name, and the reading of sizes and rates. Not the checking of a policy (check.c).
+ * The table of settings, found by name, and the reading of sizes, rates and limits. Not the checking of a policy (check.c).
  * Called by check.c, read.c and the vocabulary.
  */
 #include "policy/setting.h"
@@ -173,4 +173,31 @@ int mr_rate_parse(struct mr_str text, int64_t *count_r, int64_t *span_ms_r)
 	if (err)
 		return err;
 	return *span_ms_r > 0 && *count_r > 0 ? MR_OK : MR_ERR_RANGE;
+}
+
+int mr_limit_parse(const struct mr_setting_row *row, struct mr_str text, int64_t *count_r, int64_t *span_ms_r)
+{
+	const int64_t span_most = INT64_C(100) * 86400 * 1000;
+	size_t slash = mr_str_find(text, '/');
+	bool bytes = mr_str_equal(mr_str_of(row->unit), MR_STR("bytes"));
+	int err;
+
+	*count_r = INT64_MAX;
+	*span_ms_r = 0;
+	if (mr_str_equal(text, MR_STR("unlimited")))
+		return MR_OK;
+	if (!bytes) {
+		err = mr_rate_parse(text, count_r, span_ms_r);
+	} else {
+		err = mr_size_parse(mr_str_part(text, 0, slash), count_r);
+		if (err == MR_OK)
+			err = slash < text.n ? mr_time_parse_span(mr_str_part(text, slash + 1, text.n), span_ms_r)
+					     : MR_ERR_SYNTAX;
+	}
+	if (err)
+		return err;
+	if (*count_r < row->least || *count_r > row->most || *span_ms_r < 1000 || *span_ms_r > span_most ||
+	    *span_ms_r % 1000 != 0)
+		return MR_ERR_RANGE;
+	return MR_OK;
 }

@@ -23,6 +23,7 @@ enum mr_setting_type {
 	MR_SETTING_TEXTS, /* one string or an array of strings; "file:PATH" stands for the lines of a file */
 	MR_SETTING_TIMES,
 	MR_SETTING_RATES,
+	MR_SETTING_LIMITS, /* "100/1h", "1G/1d" when the unit is bytes, "unlimited"; one or several */
 	MR_SETTING_GROUP,
 	MR_SETTING_GROUPS, /* a list of groups, or one group */
 	MR_SETTING_LATER   /* a group that a later version will use */
@@ -52,6 +53,9 @@ int mr_choice_find(const char *choices, struct mr_str word);
 
 /* "100M", "1048576". MR_ERR_SYNTAX, MR_ERR_RANGE. */
 int mr_size_parse(struct mr_str text, int64_t *bytes_r);
+/* One value of a row of LIMITS: the row's least and most hold for the number, and the time is in whole seconds, at most
+ * 100 days. INT64_MAX and 0 for "unlimited". MR_ERR_SYNTAX, MR_ERR_RANGE. */
+int mr_limit_parse(const struct mr_setting_row *row, struct mr_str text, int64_t *count_r, int64_t *span_ms_r);
 /* "10/1h": MR_ERR_SYNTAX, MR_ERR_RANGE. */
 int mr_rate_parse(struct mr_str text, int64_t *count_r, int64_t *span_ms_r);
 

@@ -4,6 +4,8 @@
  */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/str.h"
+#include "engine/orders.h"
 #include "engine/session.h"
 #include "eventlog/factline.h"
 
@@ -17,17 +19,37 @@ struct mr_replay {
 	uint64_t played, backwards;
 };
 
-int mr_replay_new(struct mr_policy *policy, mr_line_function *event, void *event_context, struct mr_replay **replay_r)
+/* Before any fact: facts say what time it is, and no clock does. */
+enum { BEFORE_ALL_FACTS = 0 };
+
+/* The caller gave its only reference away, so nobody else reads the policy yet. */
+static int open_state(struct mr_policy *policy, const char *directory, char why_r[256], struct mr_state **state_r)
+{
+	char *copy = mr_strdup(directory);
+
+	if (copy == NULL)
+		return MR_ERR_NOMEM;
+	mr_free(policy->state.directory);
+	policy->state.directory = copy;
+	policy->state.directory_named = true;
+	return mr_state_open(policy, false, BEFORE_ALL_FACTS, why_r, state_r);
+}
+
+int mr_replay_open(struct mr_policy *policy, const char *directory, mr_line_function *event, void *event_context,
+		   char why_r[256], struct mr_replay **replay_r)
 {
 	struct mr_engine_options options = { .size = sizeof(options), .event = event, .event_context = event_context };
 	struct mr_replay *replay = mr_calloc(1, sizeof(*replay));
-	int err;
+	int err = MR_ERR_NOMEM;
 
 	*replay_r = NULL;
-	if (replay == NULL || (replay->arena = mr_arena_new(FACT_ARENA_MAX)) == NULL) {
-		mr_free(replay);
+	why_r[0] = '\0';
+	if (replay != NULL && (replay->arena = mr_arena_new(FACT_ARENA_MAX)) != NULL)
+		err = directory != NULL ? open_state(policy, directory, why_r, &options.state) : MR_OK;
+	if (err != MR_OK) {
+		mr_replay_free(&replay);
 		mr_policy_drop(&policy);
-		return MR_ERR_NOMEM;
+		return err;
 	}
 	replay->now_ms = INT64_MIN;
 	err = mr_engine_new(&options, policy, 1, &replay->engine);
@@ -37,6 +59,13 @@ int mr_replay_new(struct mr_policy *policy, mr_line_function *event, void *event
 	}
 	*replay_r = replay;
 	return MR_OK;
+}
+
+int mr_replay_new(struct mr_policy *policy, mr_line_function *event, void *event_context, struct mr_replay **replay_r)
+{
+	char why[256];
+
+	return mr_replay_open(policy, NULL, event, event_context, why, replay_r);
 }
 
 void mr_replay_free(struct mr_replay **replay)
@@ -108,11 +137,49 @@ static int play(struct mr_replay *replay, const struct mr_fact *fact)
 		return err;
 	session->fact_id = fact->id;
 	session->fact_id_is_number = fact->id_is_number;
+	session->spam_told = fact->message.spam_told;
+	session->spam = fact->message.spam;
+	session->script = fact->message.script;
 	mr_session_take_connection(session, replay->now_ms, &fact->connection, &reply);
 	if (fact->kind == MR_FACT_MESSAGE)
 		play_transaction(session, &fact->message, replay->now_ms);
 	mr_session_close(&session, replay->now_ms);
 	return MR_OK;
+}
+
+static bool order_kind(struct mr_str order, enum mr_order_kind *kind_r)
+{
+	static const char *const names[] = { [MR_ORDER_FREEZE] = "freeze", [MR_ORDER_HOLD] = "hold",
+					     [MR_ORDER_THAW] = "thaw", [MR_ORDER_BLOCK] = "block",
+					     [MR_ORDER_UNBLOCK] = "unblock" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (mr_str_equal(order, mr_str_of(names[i]))) {
+			*kind_r = (enum mr_order_kind)i;
+			return true;
+		}
+	return false;
+}
+
+/* An order as an operator gave it. Whom nobody knows can be thawed all the same: the line says that it was asked. */
+static int play_control(struct mr_replay *replay, const struct mr_fact *fact, const char **why_r)
+{
+	const struct mr_control *control = &fact->control;
+	struct mr_order_request request = { .subject = control->subject, .operator_name = control->operator_name,
+					    .reason = control->reason, .time_ms = control->time_ms,
+					    .nothing_learned = !control->learn, .fact_id = fact->id,
+					    .fact_id_is_number = fact->id_is_number };
+	struct mr_order_result result;
+	int err;
+
+	if (!order_kind(control->order, &request.kind)) {
+		*why_r = "\"order\" must be freeze, hold, thaw, block or unblock";
+		return MR_ERR_SYNTAX;
+	}
+	err = mr_orders_give(replay->engine, replay->now_ms, &request, &result);
+	if (err == MR_ERR_SYNTAX)
+		*why_r = "\"subject\" is neither a login nor an address";
+	return err == MR_ERR_NOTFOUND ? MR_OK : err;
 }
 
 int mr_replay_line(struct mr_replay *replay, const char *line, size_t length, unsigned *column_r, const char **why_r)
@@ -134,7 +201,9 @@ int mr_replay_line(struct mr_replay *replay, const char *line, size_t length, un
 	}
 	advance(replay, fact.time_ms);
 	replay->played++;
-	if (fact.kind == MR_FACT_LOGIN || fact.kind == MR_FACT_CONTROL)
+	if (fact.kind == MR_FACT_LOGIN)
 		return MR_OK;
+	if (fact.kind == MR_FACT_CONTROL)
+		return play_control(replay, &fact, why_r);
 	return play(replay, &fact);
 }

@@ -2,8 +2,18 @@
 #ifndef MR_MILTER_CTL_CTL_H
 #define MR_MILTER_CTL_CTL_H
 
+int mr_ctl_block(int argc, char **argv);
 int mr_ctl_check(int argc, char **argv);
-int mr_ctl_replay(int argc, char **argv);
+int mr_ctl_explain(int argc, char **argv);
+int mr_ctl_freeze(int argc, char **argv);
+int mr_ctl_hold(int argc, char **argv);
+int mr_ctl_release(int argc, char **argv);
 int mr_ctl_reload(int argc, char **argv);
+int mr_ctl_replay(int argc, char **argv);
+int mr_ctl_show(int argc, char **argv);
+int mr_ctl_status(int argc, char **argv);
+int mr_ctl_thaw(int argc, char **argv);
+int mr_ctl_unblock(int argc, char **argv);
+int mr_ctl_watch(int argc, char **argv);
 
 #endif

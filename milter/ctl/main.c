@@ -1,6 +1,7 @@
 /*
  * mailreeve(1): a table of commands.
  */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,16 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "status", mr_ctl_status, "how mailreeved, its memory and its detector stand" },
+	{ "show", mr_ctl_show, "accounts, blocks, orders, exemptions, calibration" },
+	{ "explain", mr_ctl_explain, "say in words why a message or an account was treated so" },
+	{ "watch", mr_ctl_watch, "show decisions as they are made" },
+	{ "freeze", mr_ctl_freeze, "accounts may not send any more" },
+	{ "hold", mr_ctl_hold, "mail of accounts waits in the hold queue" },
+	{ "thaw", mr_ctl_thaw, "accounts may send again" },
+	{ "release", mr_ctl_release, "thaw an account and let its held mail go" },
+	{ "block", mr_ctl_block, "sources may not send any more" },
+	{ "unblock", mr_ctl_unblock, "sources may send again" },
 	{ "check", mr_ctl_check, "check a policy file and say what is wrong or risky in it" },
 	{ "reload", mr_ctl_reload, "have the running mailreeved read its policy again, and print the result" },
 	{ "replay", mr_ctl_replay, "play recorded facts under a policy and print the verdicts" },
@@ -33,6 +44,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	(void)setlocale(LC_CTYPE, "");
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		help(stdout);
 		return 0;

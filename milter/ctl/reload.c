@@ -7,15 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
 #include "ctl.h"
 #include "mailreeve.h"
-
-#define DEFAULT_POLICY MR_SYSCONFDIR "/mailreeve/mailreeve.conf"
-#define DEFAULT_CONTROL "/run/mailreeve/control.sock"
+#include "socket.h"
 
 enum { EXIT_LOADED = 0, EXIT_WARNINGS = 1, EXIT_REFUSED = 2, EXIT_NO_DAEMON = 3, SILENCE_MS = 60000 };
 
@@ -27,53 +24,11 @@ static void help(void)
 	       "errors changes nothing.\n"
 	       "\n"
 	       "  -c, --policy POLICY  take the control socket's name from this policy\n"
-	       "                       (default " DEFAULT_POLICY ")\n"
+	       "                       (default " MR_CTL_POLICY ")\n"
 	       "  -s, --socket SOCKET  the control socket itself\n"
 	       "      --json           print the daemon's answer as it came\n"
 	       "\n"
 	       "Exit status: 0 loaded, 1 loaded with warnings, 2 refused or wrong usage, 3 no daemon answers.\n");
-}
-
-static char *path_of(const char *value)
-{
-	return strdup(strncmp(value, "unix:", 5) == 0 ? value + 5 : value);
-}
-
-/* A policy with errors may be the very reason to reload, so its line "control" is looked for as text. */
-static char *control_by_text(const char *file)
-{
-	char line[1024], value[256];
-	char *path = NULL;
-	FILE *in = fopen(file, "re");
-
-	while (in != NULL && path == NULL && fgets(line, sizeof(line), in) != NULL)
-		if (sscanf(line, " control = \"%255[^\"]\"", value) == 1 ||
-		    sscanf(line, " control : \"%255[^\"]\"", value) == 1)
-			path = path_of(value);
-	if (in != NULL)
-		fclose(in);
-	return path;
-}
-
-/* The socket that the policy names, else the usual one. */
-static char *control_of(const char *file)
-{
-	struct mr_policy_text *text = NULL;
-	struct mr_policy *policy = NULL;
-	struct mr_faults *faults = NULL;
-	const char *value = NULL;
-	char *path = NULL;
-
-	if (mr_policy_text_open(file, &text) == 0 &&
-	    mr_policy_build(text, (int64_t)time(NULL) * 1000, NULL, &policy, &faults) == 0 &&
-	    mr_policy_get_text(policy, "control", &value) == 0 && value != NULL)
-		path = path_of(value);
-	mr_faults_free(&faults);
-	mr_policy_drop(&policy);
-	mr_policy_text_free(&text);
-	if (path == NULL)
-		path = control_by_text(file);
-	return path != NULL ? path : strdup(DEFAULT_CONTROL);
 }
 
 static const char *text_member(const json_t *object, const char *name)
@@ -156,7 +111,7 @@ int mr_ctl_reload(int argc, char **argv)
 						{ "json", no_argument, NULL, 'j' },
 						{ "help", no_argument, NULL, 'h' },
 						{ NULL, 0, NULL, 0 } };
-	const char *policy = DEFAULT_POLICY, *socket = NULL;
+	const char *policy = MR_CTL_POLICY, *socket = NULL;
 	bool as_json = false;
 	char *found;
 	int c, status;
@@ -183,7 +138,7 @@ int mr_ctl_reload(int argc, char **argv)
 		fprintf(stderr, "mailreeve: reload takes no arguments; see mailreeve reload --help\n");
 		return EXIT_REFUSED;
 	}
-	found = socket != NULL ? path_of(socket) : control_of(policy);
+	found = mr_socket_find(socket, policy);
 	if (found == NULL)
 		return EXIT_NO_DAEMON;
 	status = reload(found, as_json);

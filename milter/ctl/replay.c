@@ -1,6 +1,6 @@
 /*
- * mailreeve replay: plays recorded facts under a policy and prints the event lines. It keeps no state; the time of
- * every verdict is what the facts say. The engine is in the library.
+ * mailreeve replay: plays recorded facts under a policy and prints the event lines. What it learns it forgets, unless
+ * --state names a folder; the time of every verdict is what the facts say. The engine is in the library.
  */
 #include "ctl.h"
 
@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "mailreeve.h"
+#include "offline.h"
 
 #define DEFAULT_POLICY MR_SYSCONFDIR "/mailreeve/mailreeve.conf"
 
@@ -35,7 +36,8 @@ static const char usage[] =
 	"usage: mailreeve replay [-c FILE | --policy FILE] [--state DIR] [FACTS | -]\n"
 	"Plays facts, one JSON object a line, and prints the event lines that the daemon would write.\n"
 	"  -c, --policy FILE  the policy (default " DEFAULT_POLICY ")\n"
-	"  --state DIR        accepted for later versions: this one keeps no state\n"
+	"  --state DIR        begin with the state in DIR and keep there what is learned; without it nothing is\n"
+	"                     known at the beginning; no mailreeved may use DIR meanwhile\n"
 	"Exit status: 0 all lines read; 2 usage or policy error; 3 a line could not be read.\n";
 
 /* 0: go on. 1: help was printed. -1: wrong usage. */
@@ -166,6 +168,8 @@ static int play(struct mr_replay *replay, FILE *file, const char *name)
 		int err = SYNTAX_ERROR;
 		if (!line.too_long)
 			err = mr_replay_line(replay, line.n == 0 ? "" : line.p, line.n, &column, &why);
+		if (file == stdin)
+			fflush(stdout); /* whoever pipes facts in may wait for the verdict */
 		if (err == 0)
 			continue;
 		report_line(name, number, err == SYNTAX_ERROR ? column : 1,
@@ -192,14 +196,15 @@ static void report_backwards(const struct mr_replay *replay)
 			(unsigned long long)backwards, (unsigned long long)played);
 }
 
-static int play_file(struct mr_policy *policy, FILE *file, const char *name)
+static int play_file(struct mr_policy *policy, const char *state, FILE *file, const char *name)
 {
 	struct mr_replay *replay = NULL;
-	int err = mr_replay_new(policy, print_event, stdout, &replay);
+	char why[256];
+	int err = mr_replay_open(policy, state, print_event, stdout, why, &replay);
 
 	if (err != 0) {
-		fprintf(stderr, "mailreeve replay: %s\n", mr_err_text(err));
-		return EXIT_UNREADABLE;
+		fprintf(stderr, "mailreeve replay: %s\n", why[0] != '\0' ? why : mr_err_text(err));
+		return why[0] != '\0' ? EXIT_USAGE : EXIT_UNREADABLE;
 	}
 	int status = play(replay, file, name);
 	report_backwards(replay);
@@ -227,13 +232,13 @@ int mr_ctl_replay(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	int status = EXIT_USAGE;
-	if (load_policy(options.policy, &policy) == 0) {
-		if (options.state != NULL)
-			fprintf(stderr, "mailreeve replay: --state %s is not used: this version keeps no state\n",
-				options.state);
+	if (load_policy(options.policy, &policy) == 0 &&
+	    (options.state == NULL || mr_offline_become_owner(options.state) == 0)) {
 		setvbuf(stdout, output, _IOFBF, sizeof(output));
-		status = play_file(policy, file, standard_input ? "-" : options.facts);
+		status = play_file(policy, options.state, file, standard_input ? "-" : options.facts);
+		policy = NULL;
 	}
+	mr_policy_drop(&policy);
 	if (!standard_input)
 		fclose(file);
 	return status;

@@ -20,9 +20,13 @@ import time
 
 import end_to_end
 import policies
+import rspamd
+import state_parts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PARTS = ["milter", "slow", "idle", "log", "core", "replay", "postfix"]
+PARTS = ["milter", "slow", "idle", "log", "core", "replay", "state", "milter-state", "durable", "start", "flood", "rspamd",
+         "ablation", "postfix"]
+figures = []
 
 
 def say(text):
@@ -38,9 +42,18 @@ def figure(name, values, unit, target=None, digits=3, **more):
     if target is not None:
         line["target"] = "%s %g" % target
         line["reached"] = value >= target[1] if target[0] == ">=" else value <= target[1]
+    figures.append(line)
     line.update(more)
     print(json.dumps(line), flush=True)
     return value
+
+
+def table():
+    """All figures once more, for people: on standard error, so that standard output stays JSON."""
+    for line in figures:
+        spread = "%g .. %g" % (line["min"], line["max"]) if "min" in line else ""
+        goal = "%s %s" % (line["target"], "yes" if line["reached"] else "NO") if "target" in line else ""
+        print("%-62s %12g %-6s %-22s %s" % (line["name"], line["value"], line["unit"], spread, goal), file=sys.stderr)
 
 
 class Server:
@@ -104,6 +117,7 @@ class Server:
 class Bench:
     def __init__(self, options):
         self.options = options
+        self.here = HERE
         self.folder = tempfile.mkdtemp(prefix="mailreeve-bench-", dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.servers = []
@@ -127,11 +141,16 @@ class Bench:
         return server
 
     def mailreeved(self, name, **settings):
-        folder = os.path.join(self.folder, name)
-        file = policies.write(folder, self.options.accounts, **settings)
+        return self.serve(name, policies.write(os.path.join(self.folder, name), self.options.accounts, **settings))
+
+    def serve(self, name, file):
+        """mailreeved under the policy in file; its socket is beside that."""
+        folder = os.path.dirname(file)
         self.give_away()
-        path = os.path.join(folder, "milter.sock")
-        server = Server(name, [self.program("milter/mailreeved"), "-f", "-c", file], path, self.folder)
+        return self.run(name, [self.program("milter/mailreeved"), "-f", "-c", file], os.path.join(folder, "milter.sock"))
+
+    def run(self, name, argv, path):
+        server = Server(name, argv, path, self.folder)
         self.servers.append(server)
         return server
 
@@ -139,9 +158,10 @@ class Bench:
         while self.servers:
             self.servers.pop().stop()
 
-    def load(self, server, **settings):
-        argv = [self.program("tests/bench/load"), "--accounts", str(self.options.accounts)]
-        for pid in server.pids():
+    def load(self, server, more=(), **settings):
+        """more: processes that work for the server beside its own."""
+        argv = [self.program("tests/bench/load"), "--accounts", str(settings.pop("accounts", self.options.accounts))]
+        for pid in server.pids() + list(more):
             argv += ["--pid", str(pid)]
         for name, value in settings.items():
             argv += ["--" + name, str(value)]
@@ -254,6 +274,28 @@ class Bench:
                 ended = os.times()
             seconds.append(ended.children_user + ended.children_system - begun.children_user - begun.children_system)
         figure("replay.100000_facts", seconds, "s", ("<=", 5))
+        state_parts.replay(self, figure, say)
+
+    def part_state(self):
+        state_parts.decide(self, figure, say)
+
+    def part_milter_state(self):
+        state_parts.through_milter(self, figure, say)
+
+    def part_durable(self):
+        state_parts.durable(self, figure, say)
+
+    def part_start(self):
+        state_parts.start(self, figure, say)
+
+    def part_flood(self):
+        state_parts.flood(self, figure, say)
+
+    def part_rspamd(self):
+        rspamd.compare(self, figure, say)
+
+    def part_ablation(self):
+        state_parts.ablation(self, figure, say)
 
     def part_postfix(self):
         end_to_end.run(self, figure, say)
@@ -273,17 +315,23 @@ def main():
     parser.add_argument("--seconds", type=float, default=4, help="measured time of one load")
     parser.add_argument("--connections", type=int, action="append", help="16, 64 and 256 when not given")
     parser.add_argument("--accounts", type=int, default=100000)
+    parser.add_argument("--state-accounts", type=int, action="append", help="1,000, 100,000, 1 M and 10 M when not given")
+    parser.add_argument("--flood", type=int, default=10000000, help="strange addresses; a tenth as many strange senders")
+    parser.add_argument("--seed", type=int, default=1, help="of the world in which the detector is tried")
+    parser.add_argument("parts", nargs="*", choices=[[]] + PARTS, metavar="PART", help="the same as --part")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     options.connections = options.connections or [16, 64, 256]
+    options.state_accounts = options.state_accounts or [1000, 100000, 1000000, 10000000]
     bench = Bench(options)
     machine()
     try:
-        for part in options.part or PARTS:
-            getattr(bench, "part_" + part)()
+        for part in (options.part or []) + list(options.parts) or PARTS:
+            getattr(bench, "part_" + part.replace("-", "_"))()
     finally:
         bench.stop_servers()
+        table()
         if options.keep:
             say("everything is in " + bench.folder)
         else:

@@ -40,6 +40,35 @@ limits: { mode = "enforce"  recipients = 1000  size = "100M" }
 log: { events = "none" }
 """
 
+# All that is remembered, and the rules that cost nothing as accounts grow: no lists, so that a policy is the same
+# size whatever the accounts. The load repeats itself, which no owner does: it is excused, but weighed all the same.
+STATE = """
+milter = "unix:%(folder)s/milter.sock"
+control = "unix:%(folder)s/control.sock"
+milter_mode = "0666"
+domains = [ "bench.example" ]
+hostnames = [ "mx.bench.example" ]
+own_addresses = [ "192.0.2.25" ]
+networks: { office: { addresses = [ %(office)s ]  except = [ "192.0.2.25" ] } }
+access: { mode = "enforce"  deny = [ "203.0.113.0/24" ] }
+relay: { mode = "enforce"  networks = [ "office" ] }
+auth: { mode = "enforce"  required_for = [ "roles" ] }
+shield: ( { mode = "enforce"  domains = [ "@local" ]  networks = [ "office" ] } )
+sender: { mode = "enforce" }
+helo: { mode = "enforce" }
+limits: { mode = "enforce"  recipients = 1000  size = "100M"  size_from = "mta"%(limits)s }
+hijack: { mode = "enforce"  action = "freeze"  freeze_budget = "unlimited"%(hijack)s }
+%(exempt)s
+state: { directory = "%(directory)s"  accounts = %(accounts)d  sources = %(accounts)d  windows = "%(windows)s" }
+log: { events = "%(events)s" }
+"""
+
+TWO_LIMITS = """  rates = (
+  { name = "login"  mode = "enforce"  action = "tempfail"  messages = [ "100000/1h" ]  recipients = [ "200000/1h" ] } )"""
+
+EXCUSED = """exemptions: ( { name = "load"  login = "%s"  rules = [ "hijack" ]  owner = "bench"
+  reason = "the load of the benchmark repeats itself"  expires = "2099-12-31" } )"""
+
 
 def account(i):
     return "user%06d@bench.example" % i
@@ -59,6 +88,21 @@ def write(folder, accounts, everything=False, events=None):
     lines(folder, "policy.conf", [RULES % {
         "folder": folder, "header": "true" if everything else "false", "size_from": "body" if everything else "mta",
         "events": events or os.path.join(folder, "events.ndjson")}])
+    return os.path.join(folder, "policy.conf")
+
+
+def write_state(folder, directory, accounts, events="none", windows="8G", ceiling=None, relayed=False, unauthenticated=None,
+                exempt=True, limits=True):
+    """A policy that remembers so many accounts and sources in directory. ceiling: messages of a login before it is frozen,
+    but not those with a number below 1,000,000. relayed: 2001:db8:1::/48 may send without a login."""
+    os.makedirs(folder, exist_ok=True)
+    hijack = "  messages = " + ceiling if ceiling else ""
+    hijack += '  unauthenticated = "%s"' % unauthenticated if unauthenticated else ""
+    lines(folder, "policy.conf", [STATE % {
+        "folder": folder, "directory": directory, "accounts": max(accounts, 1000), "windows": windows, "events": events,
+        "office": '"192.0.2.0/24", "2001:db8:1::/48"' if relayed else '"192.0.2.0/24"', "hijack": hijack,
+        "limits": TWO_LIMITS if limits else "",
+        "exempt": EXCUSED % ("user0*@bench.example" if ceiling else "*@bench.example") if exempt else ""}])
     return os.path.join(folder, "policy.conf")
 
 

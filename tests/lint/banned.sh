@@ -27,6 +27,8 @@ find_in $any '(tmpnam|tempnam|mktemp|alloca|longjmp|setjmp) *\(' 'not here'
 find_in $any 'SMFIS_ACCEPT|SMFIS_DISCARD' 'would end the checks of this message or connection'
 find_in 'lib/' '(time|gettimeofday|clock_gettime|clock|timespec_get|ftime) *\(' 'the library reads no clock: time is an argument'
 find_in 'lib/' '(printf|fprintf|vfprintf|puts|putchar|perror|syslog|vsyslog|abort|exit|_exit) *\(' 'the library says nothing by itself and ends no process'
+hooks=$(printf '%s\n' "$code" | grep -vE '^milter/(hook|ctl/release)\.c:')
+(code=$hooks; faults=0; find_in $any '(vfork|execv|execve|execl|execle|fexecve|posix_spawn|posix_spawnp) *\(' 'only milter/hook.c and milter/ctl/release.c start programs'; exit $faults) || faults=1
 code=$(printf '%s\n' "$code" | grep -vE '^milter/(clock\.c:|ctl/)')
 find_in 'milter/' '(clock_gettime|gettimeofday|time|timespec_get) *\(' 'in the daemon only milter/clock.c reads the clock'
 lines=$(printf '%s\n' "$code" | wc -l)

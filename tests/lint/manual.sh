@@ -99,6 +99,8 @@ policy_of() {
 		echo "exemptions: { name = \"x\"  rules = \"sender\"  login = \"*\"  $2 }"
 		;;
 	exemptions.*) echo "exemptions: { name = \"x\"  rules = \"sender\"  $2 }" ;;
+	limits.rates.name) echo "limits: { rates: { $2 } }" ;;
+	limits.rates.*) echo "limits: { rates: { name = \"x\"  $2 } }" ;;
 	*.*) echo "${1%%.*}: { $2 }" ;;
 	*) echo "$2" ;;
 	esac
@@ -162,6 +164,8 @@ def leaves(node, path):
     if "properties" in node:
         for name, below in node["properties"].items():
             yield from leaves(below, path + [name])
+        if "patternProperties" in node:
+            yield ".".join(path + ["NAME"])
     elif kinds != "object" or path:
         yield ".".join(path)
 

@@ -94,12 +94,19 @@ def refuses_wrong_usage(folder):
     yield "file and line", runs[3].said.startswith("bad:2: "), True
 
 
-def tells_that_it_keeps_no_state(folder):
-    """--state is accepted, said not to be used, and makes no folder."""
-    run = Replay(folder, ["-c", "policy", "--state", "state"], fact(rcpt=["<u@example.com>"]))
-    yield "status", run.status, 0
-    yield "said", run.said.count("keeps no state"), 1
-    yield "folder", os.path.exists(os.path.join(folder, "state")), False
+def remembers_with_a_state(folder):
+    """What was ordered in one run holds in the next when both name a state, and is forgotten otherwise."""
+    order = json.dumps({"time": 1795301467, "fact": "control", "order": "freeze", "subject": "a@example.com"}) + "\n"
+    mail = fact(time=1795301500, login="a@example.com", mail_from="<a@example.com>", rcpt=["<u@other.example>"])
+    os.mkdir(os.path.join(folder, "state"), 0o700)
+    runs = [Replay(folder, ["-c", "policy"] + more, facts) for more, facts in
+            ((["--state", "state"], order), (["--state", "state"], mail), ([], order), ([], mail))]
+    yield "statuses", [run.status for run in runs], [0] * 4
+    yield "problems", sum((run.problems for run in runs), []), []
+    yield "with a state it is frozen still", runs[1].verdicts(), ["reject"]
+    yield "without one it is forgotten", runs[3].verdicts(), ["accept"]
+    run = Replay(folder, ["-c", "policy", "--state", "nowhere"], fact())
+    yield "a missing folder is no state", (run.status, "nowhere" in run.said, run.output), (2, True, b"")
 
 
 def counts_time_that_goes_backwards(folder):
@@ -123,7 +130,7 @@ TESTS = [
     says_where_a_line_is_bad,
     bounds_the_length_of_a_line,
     refuses_wrong_usage,
-    tells_that_it_keeps_no_state,
+    remembers_with_a_state,
     counts_time_that_goes_backwards,
     does_not_lose_output_silently,
 ]

@@ -187,7 +187,7 @@ START_TEST(exemptions)
 {
 	struct mr_policy *policy = policy_of("domains = \"example.com\"\n"
 					     "exemptions = ( { name = \"news\" login = \"news\" rules = [ \"sender\", "
-					     "\"hijack\" ] owner = \"o\" reason = \"r\"\n"
+					     "\"screen\" ] owner = \"o\" reason = \"r\"\n"
 					     "                 expires = \"2027-06-30\" },\n"
 					     "               { name = \"x\" network = \"192.0.2.1\" sender = "
 					     "\"@example.net\" rules = \"limits\" } )\n");

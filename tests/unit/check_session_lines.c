@@ -335,7 +335,7 @@ START_TEST(a_message_as_a_fact)
 	ck_assert_uint_eq(play.facts, 1);
 	ck_assert_int_eq(mr_fact_read(mr_str_of(play.fact), arena, &fact, &fault), 0);
 	ck_assert_int_eq(fact.kind, MR_FACT_MESSAGE);
-	ck_assert_int_eq(fact.time_ms, 5000);
+	ck_assert_int_eq(fact.time_ms, 5002);
 	same(fact.id, last_line()->transaction);
 	same(fact.connection.helo, "client.zqx.example");
 	same(fact.connection.tls_version, "TLSv1.3");

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,6 +60,8 @@ class Daemon:
         lines = {"milter": f'"unix:{self.socket}"', "control": f'"unix:{self.control}"',
                  "user": f'"{self.user}"', "log": f'{{ events = "{events or self.events_file}" }}'}
         lines.update(settings)
+        if "state" not in lines and not re.search(r"^\s*state\b", rules, re.M):
+            rules += '\nstate: { directory = "none" }\n'  # tests share nothing
         # A new file each time, so that no reader ever sees half of one.
         with open(self.policy_file + ".new", "w") as file:
             file.write("".join(f"{name} = {value}\n" for name, value in lines.items() if name != "log"))

@@ -83,8 +83,10 @@ def completion():
     def complete(*words):
         done = run("bash", "--norc", "-c", script, "bash", path, *words)
         return done.stdout.split()
-    tap.equal(complete("re"), ["reload", "replay"], "commands are completed")
+    tap.equal(complete("re"), ["release", "reload", "replay"], "commands are completed")
     tap.equal(complete("check", "--j"), ["--json"], "so are their options")
+    tap.equal(complete("show", "or"), ["orders"], "so is what can be shown")
+    tap.equal(complete("show", "accounts", "--state", "f"), ["frozen"], "so are states")
 
 
 def main():

@@ -1,0 +1,29 @@
+/* A session's message in the form that the detector and the source records want. Private to the room. */
+#ifndef MR_ENGINE_SENDING_H
+#define MR_ENGINE_SENDING_H
+
+#include "core/hijack.h"
+#include "engine/session.h"
+
+/* Slices point into the session. */
+void mr_sending_make(struct mr_session *session, struct mr_sending *sending_r);
+/* The record of the client's network; false when the client has no address, or none that says anything (loopback). */
+bool mr_sending_source_key(struct mr_session *session, struct mr_key *key_r);
+/* A new source record. */
+void mr_sending_begin_source(struct mr_session *session, struct mr_source *source, int64_t now_ms);
+/* The session's account was frozen: its source lends suspicion from now on. */
+void mr_sending_lend(struct mr_session *session, const struct mr_sending *sending);
+
+/* An address as it is kept in a source record: IPv4 mapped into IPv6, bits behind length zero. length: 0..32 or 0..128;
+ * returns the bits of the record that count. */
+unsigned mr_sending_prefix(const struct mr_ip *ip, unsigned length, unsigned char address_r[16]);
+/* The hash of a client's network (/24, /48), as habits keep it; 0: unknown. */
+uint64_t mr_sending_network(const struct mr_ip *ip);
+/* The same for the prefix that is one source: an IPv4 address, an IPv6 /64. */
+unsigned mr_sending_source_prefix(const struct mr_ip *ip, unsigned char address_r[16]);
+/* Two letters, first << 8 | second; 0: unknown. */
+uint16_t mr_sending_country(const struct mr_session *session);
+/* The prefix of a source record. */
+void mr_sending_prefix_of(const struct mr_source *source, struct mr_prefix *prefix_r);
+
+#endif
