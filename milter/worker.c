@@ -162,6 +162,8 @@ static int start_engine(struct worker *worker, struct mr_policy *policy)
 	atomic_store(&shared->generation, generation);
 	if (mr_engine_new(&options, policy, generation, &worker->engine) != 0)
 		return -1;
+	/* Before any message: a clock that was set while nothing ran must not reach the state. */
+	mr_engine_tick(worker->engine, mr_clock_ms(), mr_clock_boot_ms());
 	atomic_store(&worker->reporter, worker->engine);
 	return mr_notices_start(worker->notices, worker->engine);
 }

@@ -1,6 +1,6 @@
 /*
- * Writing behind: a thread that every quarter of a second copies what was changed, shard by shard, and gives it to the
- * durable part in batches sorted by key. Nobody waits for it but mr_store_flush and _close. A batch that cannot be
+ * Writing behind: a thread that copies what was changed, shard by shard, some three quarters of a second after the first
+ * change, and gives it to the durable part in batches sorted by key. What changes often is so written once a second. Nobody waits for it but mr_store_flush and _close. A batch that cannot be
  * written is kept and tried again; what changes meanwhile stays marked in memory.
  */
 #include "store/internal.h"
@@ -18,6 +18,7 @@
 
 enum {
 	TICK_MS = 250,
+	TICKS_LATE = 3,            /* a change waits so long for others: less than a second with the writing */
 	THINGS_MOST = 1024,        /* in a batch: an order that comes meanwhile shares the disk with no more than that */
 	BYTES_MOST = 2 << 20,
 	AT_ONCE = 32,              /* records copied while a shard is locked */
@@ -416,6 +417,16 @@ static bool flush_asked(struct mr_behind *behind, uint64_t *wanted_r, bool *stop
 	return asked || *stop_r;
 }
 
+/* Whether the oldest change has waited long enough, and the last failure too. */
+static bool is_due(struct mr_behind *behind, uint64_t again_at)
+{
+	uint64_t tick = atomic_load(&behind->tick), oldest = atomic_load(&behind->oldest);
+
+	if (tick < again_at)
+		return false;
+	return atomic_load(&behind->collecting) != 0 || (oldest != 0 && tick - oldest >= TICKS_LATE);
+}
+
 static void flush_answer(struct mr_behind *behind, uint64_t wanted, int err)
 {
 	pthread_mutex_lock(&behind->lock);
@@ -438,7 +449,7 @@ static void *run(void *context)
 	while (!stop) {
 		poll(waits, 2, -1);
 		count_ticks(behind);
-		if (!flush_asked(behind, &wanted, &stop) && atomic_load(&behind->tick) < again_at)
+		if (!flush_asked(behind, &wanted, &stop) && !is_due(behind, again_at))
 			continue;
 		err = pass(behind);
 		pause = err == 0 ? 0 : pause == 0 ? 1 : pause * 2 > PAUSE_MOST_TICKS ? PAUSE_MOST_TICKS : pause * 2;

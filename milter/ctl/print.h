@@ -61,12 +61,12 @@ const char *mr_bytes(double value, char room[MR_WHEN_MAX]);
 
 /* ---- Tables ---- */
 
-struct mr_table;
+struct mr_columns;
 /* headings: NULL-ended. NULL: no memory. */
-struct mr_table *mr_table_new(const char *const *headings);
+struct mr_columns *mr_columns_new(const char *const *headings);
 /* The next cell, row by row. The text is copied and made safe. */
-void mr_table_cell(struct mr_table *table, const char *text, enum mr_colour colour);
-void mr_table_print(const struct mr_table *table);
-void mr_table_free(struct mr_table **table);
+void mr_columns_cell(struct mr_columns *table, const char *text, enum mr_colour colour);
+void mr_columns_print(const struct mr_columns *table);
+void mr_columns_free(struct mr_columns **table);
 
 #endif

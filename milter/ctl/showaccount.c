@@ -85,7 +85,7 @@ static void print_habits(const json_t *baseline)
 static void print_places(const json_t *places)
 {
 	static const char *const headings[] = { "  NETWORK", "FIRST SEEN", "LAST SEEN", "CALM MESSAGES", NULL };
-	struct mr_table *table = mr_table_new(headings);
+	struct mr_columns *table = mr_columns_new(headings);
 	char text[MR_WHEN_MAX + 32];
 	const json_t *row;
 	size_t i;
@@ -99,16 +99,16 @@ static void print_places(const json_t *places)
 			break;
 		(void)snprintf(text, sizeof(text), "  %s%.50s", network[0] != '\0' ? "" : "no longer known, mark ",
 			       network[0] != '\0' ? network : mr_text_of(row, "mark"));
-		mr_table_cell(table, text, MR_PLAIN);
-		mr_table_cell(table, mr_day(mr_text_of(row, "first"), text), MR_PLAIN);
-		mr_table_cell(table, mr_day(mr_text_of(row, "last"), text), MR_PLAIN);
+		mr_columns_cell(table, text, MR_PLAIN);
+		mr_columns_cell(table, mr_day(mr_text_of(row, "first"), text), MR_PLAIN);
+		mr_columns_cell(table, mr_day(mr_text_of(row, "last"), text), MR_PLAIN);
 		(void)snprintf(text, sizeof(text), "%s%lld", mr_int_of(row, "messages") >= 255 ? "over " : "",
 			       (long long)mr_int_of(row, "messages"));
-		mr_table_cell(table, text, MR_PLAIN);
+		mr_columns_cell(table, text, MR_PLAIN);
 	}
 	if (table != NULL && json_array_size(places) > 0)
-		mr_table_print(table);
-	mr_table_free(&table);
+		mr_columns_print(table);
+	mr_columns_free(&table);
 }
 
 static void print_orders(const json_t *orders)

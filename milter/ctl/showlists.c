@@ -48,27 +48,27 @@ static int compare_accounts(const void *a, const void *b)
 	return order != 0 ? order : strcmp(mr_text_of(one, "name"), mr_text_of(other, "name"));
 }
 
-static void print_account(struct mr_table *table, const json_t *row)
+static void print_account(struct mr_columns *table, const json_t *row)
 {
 	const char *state = mr_text_of(row, "state");
 	char text[600], when[MR_WHEN_MAX];
 
 	(void)snprintf(text, sizeof(text), "%s%s", mr_text_of(row, "name"),
 		       json_object_get(row, "name_cut") != NULL ? "..." : "");
-	mr_table_cell(table, text, MR_PLAIN);
-	mr_table_cell(table, mr_text_of(row, "kind"), MR_DIM);
-	mr_table_cell(table, state, mr_colour_of_state(state));
-	mr_table_cell(table, mr_when(mr_text_of(row, "since"), when), MR_PLAIN);
-	mr_table_cell(table, mr_text_of(row, "rule"), MR_PLAIN);
-	mr_table_cell(table, mr_when(mr_text_of(row, "last"), when), MR_PLAIN);
-	mr_table_cell(table, mr_text_of(row, "event_id"), MR_DIM);
+	mr_columns_cell(table, text, MR_PLAIN);
+	mr_columns_cell(table, mr_text_of(row, "kind"), MR_DIM);
+	mr_columns_cell(table, state, mr_colour_of_state(state));
+	mr_columns_cell(table, mr_when(mr_text_of(row, "since"), when), MR_PLAIN);
+	mr_columns_cell(table, mr_text_of(row, "rule"), MR_PLAIN);
+	mr_columns_cell(table, mr_when(mr_text_of(row, "last"), when), MR_PLAIN);
+	mr_columns_cell(table, mr_text_of(row, "event_id"), MR_DIM);
 }
 
 static void print_accounts(const json_t *list)
 {
 	static const char *const headings[] = { "ACCOUNT", "KIND", "STATE", "SINCE", "RULE", "LAST MESSAGE", "EVENT",
 						NULL };
-	struct mr_table *table = mr_table_new(headings);
+	struct mr_columns *table = mr_columns_new(headings);
 	size_t count = json_array_size(list);
 	const json_t **rows = calloc(count, sizeof(*rows));
 
@@ -78,9 +78,9 @@ static void print_accounts(const json_t *list)
 		qsort(rows, count, sizeof(*rows), compare_accounts);
 		for (size_t i = 0; i < count; i++)
 			print_account(table, rows[i]);
-		mr_table_print(table);
+		mr_columns_print(table);
 	}
-	mr_table_free(&table);
+	mr_columns_free(&table);
 	free(rows);
 }
 
@@ -127,7 +127,7 @@ int mr_show_accounts(struct mr_ask *ask, const struct mr_show *show)
 static void print_blocks(const json_t *list)
 {
 	static const char *const headings[] = { "SOURCE", "SINCE", "UNTIL", "BY", "EVENT", NULL };
-	struct mr_table *table = mr_table_new(headings);
+	struct mr_columns *table = mr_columns_new(headings);
 	char when[MR_WHEN_MAX];
 	const json_t *row;
 	size_t i;
@@ -135,14 +135,14 @@ static void print_blocks(const json_t *list)
 	if (table == NULL)
 		return;
 	json_array_foreach(list, i, row) {
-		mr_table_cell(table, mr_text_of(row, "source"), MR_RED);
-		mr_table_cell(table, mr_when(mr_text_of(row, "since"), when), MR_PLAIN);
-		mr_table_cell(table, mr_when(mr_text_of(row, "until"), when), MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "cause"), MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "event_id"), MR_DIM);
+		mr_columns_cell(table, mr_text_of(row, "source"), MR_RED);
+		mr_columns_cell(table, mr_when(mr_text_of(row, "since"), when), MR_PLAIN);
+		mr_columns_cell(table, mr_when(mr_text_of(row, "until"), when), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "cause"), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "event_id"), MR_DIM);
 	}
-	mr_table_print(table);
-	mr_table_free(&table);
+	mr_columns_print(table);
+	mr_columns_free(&table);
 }
 
 int mr_show_blocks(struct mr_ask *ask, const struct mr_show *show)
@@ -156,7 +156,7 @@ int mr_show_blocks(struct mr_ask *ask, const struct mr_show *show)
 static void print_orders(const json_t *list)
 {
 	static const char *const headings[] = { "TIME", "ORDER", "WHOM", "BY", "WHY", "EVENT", NULL };
-	struct mr_table *table = mr_table_new(headings);
+	struct mr_columns *table = mr_columns_new(headings);
 	char when[MR_WHEN_MAX];
 	const json_t *row;
 	size_t i;
@@ -166,15 +166,15 @@ static void print_orders(const json_t *list)
 	json_array_foreach(list, i, row) {
 		const char *person = mr_text_of(row, "operator");
 
-		mr_table_cell(table, mr_when(mr_text_of(row, "time"), when), MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "order"), MR_BOLD);
-		mr_table_cell(table, mr_text_of(row, "subject"), MR_PLAIN);
-		mr_table_cell(table, person[0] != '\0' ? person : mr_text_of(row, "rule"), MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "reason"), MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "event_id"), MR_DIM);
+		mr_columns_cell(table, mr_when(mr_text_of(row, "time"), when), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "order"), MR_BOLD);
+		mr_columns_cell(table, mr_text_of(row, "subject"), MR_PLAIN);
+		mr_columns_cell(table, person[0] != '\0' ? person : mr_text_of(row, "rule"), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "reason"), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "event_id"), MR_DIM);
 	}
-	mr_table_print(table);
-	mr_table_free(&table);
+	mr_columns_print(table);
+	mr_columns_free(&table);
 }
 
 int mr_show_orders(struct mr_ask *ask, const struct mr_show *show)
@@ -191,7 +191,7 @@ int mr_show_orders(struct mr_ask *ask, const struct mr_show *show)
 static void print_exemptions(const json_t *list)
 {
 	static const char *const headings[] = { "EXEMPTION", "RULES", "OWNER", "EXPIRES", "LAST USED", "REASON", NULL };
-	struct mr_table *table = mr_table_new(headings);
+	struct mr_columns *table = mr_columns_new(headings);
 	char when[MR_WHEN_MAX], rules[256];
 	const json_t *row, *rule;
 	size_t i, k;
@@ -206,16 +206,16 @@ static void print_exemptions(const json_t *list)
 			if (n >= 0 && (size_t)n < sizeof(rules))
 				n += snprintf(rules + n, sizeof(rules) - (size_t)n, "%s%s", k > 0 ? " " : "",
 					      json_string_value(rule));
-		mr_table_cell(table, mr_text_of(row, "name"), MR_BOLD);
-		mr_table_cell(table, rules, MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "owner"), MR_PLAIN);
-		mr_table_cell(table, mr_when(mr_text_of(row, "expires"), when),
+		mr_columns_cell(table, mr_text_of(row, "name"), MR_BOLD);
+		mr_columns_cell(table, rules, MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "owner"), MR_PLAIN);
+		mr_columns_cell(table, mr_when(mr_text_of(row, "expires"), when),
 			      json_is_true(json_object_get(row, "expired")) ? MR_RED : MR_PLAIN);
-		mr_table_cell(table, mr_when(mr_text_of(row, "last_used"), when), MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "reason"), MR_PLAIN);
+		mr_columns_cell(table, mr_when(mr_text_of(row, "last_used"), when), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "reason"), MR_PLAIN);
 	}
-	mr_table_print(table);
-	mr_table_free(&table);
+	mr_columns_print(table);
+	mr_columns_free(&table);
 }
 
 int mr_show_exemptions(struct mr_ask *ask, const struct mr_show *show)
@@ -231,7 +231,7 @@ static void print_calibration(const json_t *answer)
 	static const char *const headings[] = { "false_freezes", "FREEZES AT", "HOLDS AT", "EXPECTED", "95 % INTERVAL",
 						NULL };
 	const json_t *hijack = json_object_get(answer, "hijack"), *row;
-	struct mr_table *table = mr_table_new(headings);
+	struct mr_columns *table = mr_columns_new(headings);
 	char text[MR_WHEN_MAX];
 	size_t i;
 
@@ -253,18 +253,18 @@ static void print_calibration(const json_t *answer)
 	printf("\nOther positions of the knob:\n");
 	json_array_foreach(json_object_get(answer, "positions"), i, row) {
 		(void)snprintf(text, sizeof(text), "%.3g", mr_real_of(row, "wanted"));
-		mr_table_cell(table, text, MR_BOLD);
+		mr_columns_cell(table, text, MR_BOLD);
 		(void)snprintf(text, sizeof(text), "%+.1f", mr_real_of(row, "freeze"));
-		mr_table_cell(table, text, MR_PLAIN);
+		mr_columns_cell(table, text, MR_PLAIN);
 		(void)snprintf(text, sizeof(text), "%+.1f", mr_real_of(row, "hold"));
-		mr_table_cell(table, text, MR_PLAIN);
+		mr_columns_cell(table, text, MR_PLAIN);
 		(void)snprintf(text, sizeof(text), "%.3g", mr_real_of(row, "expected"));
-		mr_table_cell(table, text, MR_PLAIN);
+		mr_columns_cell(table, text, MR_PLAIN);
 		(void)snprintf(text, sizeof(text), "%.3g to %.3g", mr_real_of(row, "low"), mr_real_of(row, "high"));
-		mr_table_cell(table, text, MR_PLAIN);
+		mr_columns_cell(table, text, MR_PLAIN);
 	}
-	mr_table_print(table);
-	mr_table_free(&table);
+	mr_columns_print(table);
+	mr_columns_free(&table);
 }
 
 int mr_show_calibration(struct mr_ask *ask, const struct mr_show *show)

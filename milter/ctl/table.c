@@ -14,7 +14,7 @@ struct cell {
 	int width;
 };
 
-struct mr_table {
+struct mr_columns {
 	const char *const *headings;
 	size_t columns;
 	int width[COLUMNS_MOST];
@@ -32,9 +32,9 @@ static int width_of(const char *text)
 	return width >= 0 ? width : (int)strlen(text);
 }
 
-struct mr_table *mr_table_new(const char *const *headings)
+struct mr_columns *mr_columns_new(const char *const *headings)
 {
-	struct mr_table *table = calloc(1, sizeof(*table));
+	struct mr_columns *table = calloc(1, sizeof(*table));
 
 	if (table == NULL)
 		return NULL;
@@ -46,7 +46,7 @@ struct mr_table *mr_table_new(const char *const *headings)
 	return table;
 }
 
-void mr_table_cell(struct mr_table *table, const char *text, enum mr_colour colour)
+void mr_columns_cell(struct mr_columns *table, const char *text, enum mr_colour colour)
 {
 	char room[CELL_MOST];
 	struct cell *cell;
@@ -74,7 +74,7 @@ static void pad(int n)
 		putchar(' ');
 }
 
-void mr_table_print(const struct mr_table *table)
+void mr_columns_print(const struct mr_columns *table)
 {
 	printf("%s", mr_colour(MR_BOLD));
 	for (size_t i = 0; i < table->columns; i++) {
@@ -95,7 +95,7 @@ void mr_table_print(const struct mr_table *table)
 	}
 }
 
-void mr_table_free(struct mr_table **table)
+void mr_columns_free(struct mr_columns **table)
 {
 	if (*table == NULL)
 		return;

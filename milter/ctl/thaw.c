@@ -125,21 +125,21 @@ static json_t *find_all(struct mr_ask *ask, const struct options *o)
 static void list(const json_t *accounts, size_t most)
 {
 	static const char *const headings[] = { "ACCOUNT", "STATE", "SINCE", "RULE", NULL };
-	struct mr_table *table = mr_table_new(headings);
+	struct mr_columns *table = mr_columns_new(headings);
 	char when[MR_WHEN_MAX];
 
 	for (size_t i = 0; table != NULL && i < json_array_size(accounts) && i < most; i++) {
 		const json_t *row = json_array_get(accounts, i);
 		const char *state = mr_text_of(row, "state");
 
-		mr_table_cell(table, mr_text_of(row, "name"), MR_PLAIN);
-		mr_table_cell(table, state, mr_colour_of_state(state));
-		mr_table_cell(table, mr_when(mr_text_of(row, "since"), when), MR_PLAIN);
-		mr_table_cell(table, mr_text_of(row, "rule"), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "name"), MR_PLAIN);
+		mr_columns_cell(table, state, mr_colour_of_state(state));
+		mr_columns_cell(table, mr_when(mr_text_of(row, "since"), when), MR_PLAIN);
+		mr_columns_cell(table, mr_text_of(row, "rule"), MR_PLAIN);
 	}
 	if (table != NULL)
-		mr_table_print(table);
-	mr_table_free(&table);
+		mr_columns_print(table);
+	mr_columns_free(&table);
 	if (json_array_size(accounts) > most)
 		printf("... and %zu more\n", json_array_size(accounts) - most);
 }

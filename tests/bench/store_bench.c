@@ -3,7 +3,8 @@
  *   store_bench table N...        memory only: CPU of new records, of get and done (uniform and zipf), bytes a record
  *   store_bench start FOLDER N... N accounts in LMDB: writing them all behind, opening again, bytes on disk
  *   store_bench orders FOLDER     an order until it is on disk, beside append + fdatasync in turn; orders a second
- *   store_bench behind FOLDER N   bytes that go to the disk for each changed record, at several rates
+ *   store_bench behind FOLDER N   bytes that go to the disk for each changed record, at several rates; what others write
+ *                                 there meanwhile is counted too
  * FOLDER must not exist; it is made and taken away again.
  */
 #include <dirent.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,20 +64,22 @@ static double resident(void)
 	return (double)here * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* Bytes that this process sent to the disk. */
-static double sent_to_disk(void)
+/* Bytes that went to the disk of folder, whoever wrote them: what /proc says of a process counts whole folios. */
+static double sent_to_disk(const char *folder)
 {
-	FILE *io = fopen("/proc/self/io", "r");
-	unsigned long bytes = 0;
-	char line[128];
+	unsigned long sectors = 0;
+	struct stat status;
+	char path[64];
+	FILE *file;
 
-	while (io != NULL && fgets(line, sizeof(line), io) != NULL) {
-		if (sscanf(line, "write_bytes: %lu", &bytes) == 1)
-			break;
-	}
-	if (io != NULL)
-		fclose(io);
-	return (double)bytes;
+	if (stat(folder, &status) != 0)
+		give_up(folder);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", major(status.st_dev), minor(status.st_dev));
+	file = fopen(path, "r");
+	if (file == NULL || fscanf(file, "%*u %*u %*u %*u %*u %*u %lu", &sectors) != 1)
+		give_up("the disk does not say what it wrote");
+	fclose(file);
+	return (double)sectors * 512;
 }
 
 static struct mr_store *open_store(const char *folder, uint64_t records)
@@ -340,19 +344,22 @@ static void bench_behind(const char *folder, uint64_t n)
 	fill(store, n);
 	for (uint64_t rate = 10; rate <= 10000 && rate <= n; rate *= 10) {
 		struct mr_store_counts before, after;
-		double sent = sent_to_disk(), cpu = now_of(CLOCK_PROCESS_CPUTIME_ID);
+		double sent, cpu = now_of(CLOCK_PROCESS_CPUTIME_ID);
 		uint64_t changed;
 
+		sync();
+		sent = sent_to_disk(folder);
 		mr_store_count(store, &before);
 		for (int second = 0; second < 4; second++) {
 			for (uint64_t i = 0; i < rate; i++)
 				use_account(store, name_of(next_random() % n, text));
 			usleep(1000000);
 		}
-		mr_store_flush(store);
+		if (mr_store_flush(store) != 0)
+			give_up("the records cannot be written");
 		mr_store_count(store, &after);
 		changed = after.written_records - before.written_records;
-		sent = sent_to_disk() - sent;
+		sent = sent_to_disk(folder) - sent;
 		figure("behind", rate, "disk_bytes_a_record", sent / (double)changed, "B");
 		figure("behind", rate, "record_bytes", (double)(after.written_bytes - before.written_bytes) / (double)changed, "B");
 		figure("behind", rate, "cpu_a_record", (now_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)changed * 1e6, "us");

@@ -1,0 +1,154 @@
+/*
+ * What is in force by time or place: the budget of automatic freezes, blocked prefixes, and the end of what is over.
+ * Called by conduct.c and state.c.
+ */
+#include "engine/orders.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/orderwords.h"
+#include "engine/sending.h"
+
+/* ---- The budget of automatic freezes ---- */
+
+bool mr_orders_budget(struct mr_engine *engine, const struct mr_rate *rate, int64_t now_ms, bool take)
+{
+	struct mr_budget *b = &engine->budget;
+	uint64_t used = 0;
+
+	pthread_mutex_lock(&b->lock);
+	for (size_t i = 0; i < b->count; i++)
+		used += b->frozen_ms[i] > now_ms - rate->window_ms && b->frozen_ms[i] <= now_ms;
+	if (take) {
+		b->frozen_ms[b->next] = now_ms;
+		b->next = (b->next + 1) % MR_ENGINE_BUDGET_MAX;
+		if (b->count < MR_ENGINE_BUDGET_MAX)
+			b->count++;
+	}
+	pthread_mutex_unlock(&b->lock);
+	return used < rate->most;
+}
+
+static bool remember_order(void *context, const struct mr_order *order)
+{
+	struct mr_engine *engine = context;
+	struct mr_budget *b = &engine->budget;
+
+	if (order->kind == MR_ORDER_FREEZE && order->cause != MR_CAUSE_OPERATOR && b->count < MR_ENGINE_BUDGET_MAX) {
+		b->frozen_ms[b->count++] = order->time_ms;
+		b->next = b->count % MR_ENGINE_BUDGET_MAX;
+	}
+	return b->count < MR_ENGINE_BUDGET_MAX;
+}
+
+static bool remember_block(void *context, const struct mr_source *source)
+{
+	struct mr_engine *engine = context;
+
+	if (source->prefix <= 128)
+		atomic_fetch_add(&engine->blocks[source->prefix], 1);
+	return true;
+}
+
+void mr_orders_remember(struct mr_engine *engine)
+{
+	mr_store_orders(engine->store, remember_order, engine);
+	mr_store_sources(engine->store, true, remember_block, engine);
+}
+
+/* ---- What is over ---- */
+
+enum { SWEEP_MAX = 64 };
+
+/* Names whose time is over; those that find no room are taken at the next sweep. */
+struct sweep {
+	int64_t now_ms;
+	size_t count;
+	struct {
+		bool source;
+		char name[MR_ORDER_SUBJECT_MAX];
+	} over[SWEEP_MAX];
+};
+
+static bool sweep_account(void *context, const struct mr_account *account)
+{
+	struct sweep *sweep = context;
+
+	if (account->standing.until_ms != 0 && sweep->now_ms >= account->standing.until_ms && !account->name_cut) {
+		sweep->over[sweep->count].source = false;
+		mr_orderwords_put(sweep->over[sweep->count++].name, MR_ORDER_SUBJECT_MAX,
+		    (struct mr_str){ account->name, strnlen(account->name, sizeof(account->name)) });
+	}
+	return sweep->count < SWEEP_MAX;
+}
+
+static bool sweep_source(void *context, const struct mr_source *source)
+{
+	struct sweep *sweep = context;
+	struct mr_prefix prefix;
+	char text[MR_PREFIX_TEXT_MAX];
+	size_t n;
+
+	if (source->until_ms == 0 || sweep->now_ms < source->until_ms)
+		return true;
+	mr_sending_prefix_of(source, &prefix);
+	n = mr_prefix_format(&prefix, text);
+	sweep->over[sweep->count].source = true;
+	mr_orderwords_put(sweep->over[sweep->count++].name, MR_ORDER_SUBJECT_MAX, (struct mr_str){ text, n });
+	return sweep->count < SWEEP_MAX;
+}
+
+void mr_orders_sweep(struct mr_engine *engine, int64_t now_ms)
+{
+	struct sweep *sweep = mr_calloc(1, sizeof(*sweep));
+
+	if (sweep == NULL)
+		return;
+	sweep->now_ms = mr_statetime_now(&engine->time, now_ms);
+	mr_store_accounts(engine->store, MR_ACCOUNT_HELD, sweep_account, sweep);
+	if (sweep->count < SWEEP_MAX)
+		mr_store_sources(engine->store, true, sweep_source, sweep);
+	for (size_t i = 0; i < sweep->count; i++) {
+		struct mr_order_request request = { .kind = sweep->over[i].source ? MR_ORDER_UNBLOCK : MR_ORDER_THAW,
+						    .subject = mr_str_of(sweep->over[i].name),
+						    .operator_name = MR_STR("mailreeved"),
+						    .reason = MR_STR("the time is over"), .nothing_learned = true };
+		struct mr_order_result result;
+
+		(void)mr_orders_give(engine, now_ms, &request, &result);
+	}
+	mr_free(sweep);
+}
+
+/* ---- Blocks ---- */
+
+static bool is_blocked_at(struct mr_engine *engine, const struct mr_ip *ip, unsigned length, int64_t now_ms)
+{
+	unsigned char address[17];
+	struct mr_source *source;
+	struct mr_key key;
+	bool fresh, blocked;
+
+	address[16] = (unsigned char)mr_sending_prefix(ip, length, address);
+	mr_store_key(engine->store, MR_KEY_SOURCE, 0, (struct mr_str){ (const char *)address, sizeof(address) }, &key);
+	source = mr_store_source_get(engine->store, &key, now_ms, false, &fresh);
+	if (source == NULL)
+		return false;
+	blocked = source->state == MR_ACCOUNT_FROZEN && (source->until_ms == 0 || now_ms < source->until_ms);
+	mr_store_source_done(engine->store, source, false);
+	return blocked;
+}
+
+bool mr_orders_is_blocked(struct mr_engine *engine, const struct mr_ip *ip, int64_t now_ms)
+{
+	unsigned first = ip->family == MR_IP_V4 ? 96 : 0;
+
+	if (ip->family == MR_IP_UNKNOWN)
+		return false;
+	for (unsigned bits = first; bits <= 128; bits++)
+		if (atomic_load_explicit(&engine->blocks[bits], memory_order_relaxed) > 0 &&
+		    is_blocked_at(engine, ip, bits - first, now_ms))
+			return true;
+	return false;
+}
