@@ -1,13 +1,13 @@
 /*
- * From the knob (wanted false freezes per 1000 accounts and year) to thresholds, by the site's own traffic. Called by the
- * engine now and then, and for `mailreeve show calibration`.
+ * From the knob (wanted false freezes per 1000 accounts and year) to thresholds, by the site's own traffic. Called by
+ * the engine now and then, and for `mailreeve show calibration`.
  *
- * Model: peaks over threshold. Each account's highest total of a day goes into a histogram of half-nat bins. Above a level
- * u that about 250 account-days exceed, the excess is exponential with slope theta, so the freeze threshold for a rate is
- * u + ln(rate above u / knob) / theta. theta is taken at the lower end of its 95 % interval: that is the cautious side.
- * The site's own threshold is taken once so much was watched that ten wrong freezes would be due at the knob's rate: then
- * it is an interpolation. Until then it is the default for the knob, from public and made data sets. New accounts and what
- * was stolen are no part of it.
+ * Model: peaks over threshold. Each account's highest total of a day goes into a histogram of half-nat bins. Above a
+ * level u that about 250 account-days exceed, the excess is exponential with slope theta, so the freeze threshold for
+ * a rate is u + ln(rate above u / knob) / theta. theta is taken at the lower end of its 95 % interval: that is the
+ * cautious side. The site's own threshold is taken once so much was watched that ten wrong freezes would be due at
+ * the knob's rate: then it is an interpolation. Until then it is the default for the knob, from public and made data
+ * sets. New accounts and what was stolen are no part of it.
  * Source: Pickands (1975), declustering as usual in hydrology.
  */
 #include "core/hijack_parts.h"
@@ -44,8 +44,8 @@ static bool is_settled(const struct mr_habit *habit)
 	return habit->messages >= SETTLED_MESSAGES && habit->day - habit->first_day >= SETTLED_DAYS;
 }
 
-/* Days of one incident are one observation: the highest of a week. What ended in a freeze that nobody took back is never
- * counted: that account was stolen. */
+/* Days of one incident are one observation: the highest of a week. What ended in a freeze that nobody took back is
+ * never counted: that account was stolen. */
 void mr_tail_close_day(struct mr_habit *habit, struct mr_site *site, uint16_t today)
 {
 	if (is_settled(habit)) {

@@ -1,10 +1,11 @@
 /*
- * The channel client: the name that the mail program gives in HELO, with the listener that it came to. Called by hijack.c.
+ * The channel client: the name that the mail program gives in HELO, with the listener that it came to. Called by
+ * hijack.c.
  *
- * Model: the owner uses a client that this account used before, or a new one with her own learned share (prior 5 %). A
- * thief takes a client at random from what the whole site sees, or one of his own that nobody uses, half and half. So a
- * name that everybody has says nothing, the owner's own laptop speaks for her, and a name that nobody ever used speaks
- * against. Without a name: nothing.
+ * Model: the owner uses a client that this account used before, or a new one with her own learned share (prior 5 %).
+ * A thief takes a client at random from what the whole site sees, or one of his own that nobody uses, half and half.
+ * So a name that everybody has says nothing, the owner's own laptop speaks for her, and a name that nobody ever used
+ * speaks against. Without a name: nothing.
  * Source: Clayton (2004), variety of HELO; access patterns of mail clients in Schäfer (2015).
  */
 #include "core/hijack_parts.h"
@@ -28,6 +29,12 @@ static double site_share(const struct mr_site *site, uint16_t mark)
 {
 	return mr_share((double)site->client[mark % MR_SITE_CLIENT_BINS], (double)site->clients,
 			1.0 / MR_SITE_CLIENT_BINS, 50.0);
+}
+
+/* For how many days the account has been sending. */
+static double known_days(const struct mr_weighing *w)
+{
+	return (double)(w->now_ms / MR_DAY_MS) - w->habit->first_day;
 }
 
 void mr_client_weigh(struct mr_weighing *w)
@@ -54,6 +61,7 @@ void mr_client_weigh(struct mr_weighing *w)
 		nats = nats > 0.0 ? 0.0 : nats < CLIENT_LEAST ? CLIENT_LEAST : nats;
 		if (sum > 0.0)
 			nats = 0.0;
+		nats *= known_days(w) < 3.0 ? known_days(w) / 3.0 : 1.0;
 	}
 	mr_sum_set(habit, MR_SUM_CLIENT, sum < 0.0 ? 0.0 : sum);
 	double against = mr_capped(sum, mr_weighing_doubt(w, MR_CHANNEL_CLIENT, CLIENT_DOUBT));

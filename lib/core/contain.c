@@ -11,8 +11,11 @@ static const int64_t INCIDENT_MS = INT64_C(86400) * 1000;
 
 bool mr_contain_follows_evidence(const struct mr_standing *standing)
 {
-	return standing->state < MR_ACCOUNT_FROZEN &&
-	       (standing->cause == MR_CAUSE_NONE || standing->cause == MR_CAUSE_EVIDENCE) && standing->until_ms == 0;
+	bool by_evidence = standing->cause == MR_CAUSE_NONE || standing->cause == MR_CAUSE_EVIDENCE;
+
+	/* A thaw and an expiry leave their cause behind, and protect from nothing that comes later. */
+	return standing->state <= MR_ACCOUNT_WATCHED ||
+	       (standing->state == MR_ACCOUNT_HELD && by_evidence && standing->until_ms == 0);
 }
 
 bool mr_contain_expire(struct mr_standing *standing, int64_t now_ms)

@@ -1,12 +1,12 @@
 /*
- * The detector's sum: asks each channel what a message speaks for, adds it up in nats, and lets the account learn when all
- * is calm. The channels are in novelty.c, pace.c, likeness.c, trouble.c, place.c and client.c. Called by the engine and by
- * replay; what is done about it is contain.c's.
+ * The detector's sum: asks each channel what a message speaks for, adds it up in nats, and lets the account learn
+ * when all is calm. The channels are in novelty.c, pace.c, likeness.c, trouble.c, place.c and client.c. Called by the
+ * engine and by replay; what is done about it is contain.c's.
  *
- * Model: each channel is a log-likelihood ratio of a thief against the owner, added up with forgetting (Page's CUSUM), and
- * capped: with a small probability one harmless change of habit explains all that a channel has seen in an episode. The
- * same holds once more for novelty, persistence, pace and size together, since one mailing explains them all. So no channel
- * freezes alone.
+ * Model: each channel is a log-likelihood ratio of a thief against the owner, added up with forgetting (Page's
+ * CUSUM), and capped: with a small probability one harmless change of habit explains all that a channel has seen in
+ * an episode. The same holds once more for novelty, persistence, pace and size together, since one mailing explains
+ * them all. So no channel freezes alone.
  */
 #include "core/hijack.h"
 
@@ -77,17 +77,21 @@ double mr_pair_share(const struct mr_pair *pair)
 	return pair->all > 0.0F ? (double)pair->yes / (double)pair->all : 0.0;
 }
 
-/* One harmless cause, a mailing, explains the bulk channels together, and then refusals and the filter say less too: old
- * lists have dead addresses, and a filter that dislikes a text dislikes every copy of it. */
+static double lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+/* One harmless cause, a mailing, explains the bulk channels together, and then refusals and the filter say less too:
+ * old lists have dead addresses, and a filter that dislikes a text dislikes every copy of it. */
 static void cap_bulk(struct mr_weighing *w)
 {
 	double raw = w->nats[MR_CHANNEL_REFUSED] + w->nats[MR_CHANNEL_SPAM], mailing = 0.0, bulk = 0.0;
 
 	for (size_t i = 0; i < BULK_CHANNELS; i++)
 		bulk += w->nats[bulk_channels[i]];
-	mailing = w->mixture +
-		  (w->refused_mailing < w->nats[MR_CHANNEL_REFUSED] ? w->refused_mailing : w->nats[MR_CHANNEL_REFUSED]) +
-		  (w->spam_mailing < w->nats[MR_CHANNEL_SPAM] ? w->spam_mailing : w->nats[MR_CHANNEL_SPAM]);
+	mailing = w->mixture + lesser(w->refused_mailing, w->nats[MR_CHANNEL_REFUSED]) +
+		  lesser(w->spam_mailing, w->nats[MR_CHANNEL_SPAM]);
 	if (bulk + raw <= 0.0)
 		return;
 	double sum = -mr_ln((1.0 - BULK_DOUBT) * mr_exp(-bulk - raw) + BULK_DOUBT * mr_exp(-mailing));
@@ -102,8 +106,8 @@ static void cap_bulk(struct mr_weighing *w)
 /* Whether all that speaks against the account is that it writes to many strangers. */
 static bool only_bulk(const struct mr_weighing *w)
 {
-	return w->nats[MR_CHANNEL_PLACE] <= TRUSTED_BELOW && w->sending->authenticated && w->nats[MR_CHANNEL_CLIENT] <= 0.5 &&
-	       w->nats[MR_CHANNEL_SENDER] <= 0.5 && w->nats[MR_CHANNEL_COMPANY] <= 0.5;
+	return w->sending->authenticated && w->nats[MR_CHANNEL_PLACE] <= TRUSTED_BELOW &&
+	       w->nats[MR_CHANNEL_CLIENT] <= 0.5 && w->nats[MR_CHANNEL_SENDER] <= 0.5 && w->nats[MR_CHANNEL_COMPANY] <= 0.5;
 }
 
 static void weigh(const struct mr_hijack_policy *policy, struct mr_weighing *w)

@@ -1,7 +1,7 @@
 /*
- * The detector: how much the sending of an account speaks for a thief, channel by channel, in nats. PURE: the account and
- * site records are the caller's memory, time is an argument, and the same calls give the same bits on every machine
- * (core/nats.h has its own logarithm and exponential; the library is built with -ffp-contract=off).
+ * The detector: how much the sending of an account speaks for a thief, channel by channel, in nats. PURE: the account
+ * and site records are the caller's memory, time is an argument, and the same calls give the same bits on every
+ * machine (core/nats.h has its own logarithm and exponential; the library is built with -ffp-contract=off).
  *
  * Nothing here freezes anybody: core/contain.h does, from the evidence and the policy.
  */
@@ -17,7 +17,8 @@
 
 enum mr_spam { MR_SPAM_NOT_TOLD, MR_SPAM_CLEAN, MR_SPAM_FLAGGED };
 
-/* One recipient: hash of its canonical address (mr_habit_hash), and what is known of it beside the account's own memory. */
+/* One recipient: hash of its canonical address (mr_habit_hash), and what is known of it beside the account's own
+ * memory. */
 struct mr_sent_to {
 	uint64_t hash;
 	bool wrote_first; /* it wrote to this account, or to its address, before */
@@ -47,8 +48,8 @@ struct mr_sending {
 struct mr_evidence {
 	float channel[MR_CHANNEL_COUNT];
 	float total;
-	bool bulk_only;        /* only "many strangers": place, client, sender, refusals and filter speak for the owner */
-	float series;          /* messages of the last day or so with evidence near a freeze, this one too */
+	bool bulk_only;        /* the usual place, client and sender: all that may be wrong is a mailing */
+	float series;          /* messages of about a day with evidence near a freeze, this one too */
 	/* For words: what the pace channel measured. */
 	float pace_count, pace_peak;
 	uint8_t pace_window;   /* 0: 10 minutes, 1: an hour, 2: a day */
@@ -62,12 +63,12 @@ void mr_hijack_weigh(const struct mr_hijack_policy *policy, struct mr_account *a
 /* As weigh, and changes nothing: for a message that is refused or exempt from learning, and for "evidence now". */
 void mr_hijack_look(const struct mr_hijack_policy *policy, const struct mr_account *account, const struct mr_site *site,
 		    const struct mr_sending *sending, struct mr_evidence *evidence_r);
-/* An operator says that the last incident was harmless: the evidence goes, its channels weigh less for this account, its
- * pace and its recipients are accepted. */
+/* An operator says that the last incident was harmless: the evidence goes, its channels weigh less for this account,
+ * its pace and its recipients are accepted. */
 void mr_hijack_release(struct mr_account *account, struct mr_site *site, int64_t now_ms);
-/* The totals from which messages are held and accounts frozen under policy.false_freezes, with what the site has seen so
- * far. *low_r, *high_r: the 95 % interval of the wrong freezes per 1000 accounts and year that this threshold gives;
- * *calibrated_r: from the site's own traffic. */
+/* The totals from which messages are held and accounts frozen under policy.false_freezes, with what the site has seen
+ * so far. *low_r, *high_r: the 95 % interval of the wrong freezes per 1000 accounts and year that this threshold
+ * gives; *calibrated_r: from the site's own traffic. */
 struct mr_thresholds {
 	float hold, freeze;
 	float expected, low, high; /* wrong freezes per 1000 account-years */
@@ -78,7 +79,9 @@ struct mr_thresholds {
 };
 void mr_hijack_thresholds(const struct mr_hijack_policy *policy, const struct mr_site *site,
 			  struct mr_thresholds *thresholds_r);
-/* What the evidence asks for, in rising order; modes, exemptions, the budget and the state are core/contain.h's. */
+/* What the evidence asks for, in rising order: freeze from thresholds.freeze; hold from thresholds.hold, unless about
+ * 120 messages of a day were held before, which no owner's own mailing reaches: then freeze. A mailing from the usual
+ * place and client cannot reach the freeze by its size alone: all that speaks for it is capped together. Modes, exemptions, the budget and the state are core/contain.h's. */
 enum mr_hijack_says { MR_HIJACK_CALM, MR_HIJACK_WATCHES, MR_HIJACK_HOLDS, MR_HIJACK_FREEZES };
 enum mr_hijack_says mr_hijack_verdict(const struct mr_hijack_policy *policy, const struct mr_thresholds *thresholds,
 				      const struct mr_evidence *evidence);

@@ -42,7 +42,8 @@ void mr_likeness_weigh(struct mr_weighing *w)
 	w->has_sizes = all > 0;
 	w->alike = alike * 2 >= all;
 	if (w->has_sizes) {
-		double p0 = mr_share((double)habit->alike.yes, (double)habit->alike.all, mr_pair_share(&w->site->alike), 30.0);
+		double p0 = mr_share((double)habit->alike.yes, (double)habit->alike.all,
+				     mr_pair_share(&w->site->alike), 30.0);
 		sum += w->alike ? mr_ln(THIEF_ALIKE / p0) : mr_ln((1.0 - THIEF_ALIKE) / (1.0 - p0));
 	}
 	mr_sum_set(habit, MR_SUM_SIZE, sum < 0.0 ? 0.0 : sum);

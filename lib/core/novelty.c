@@ -1,16 +1,16 @@
 /*
- * The channels novelty and persistence: does the account write to people whom it never wrote to? Not how many in which
- * time (pace.c). Called by hijack.c.
+ * The channels novelty and persistence: does the account write to people whom it never wrote to? Not how many in
+ * which time (pace.c). Called by hijack.c.
  *
- * Model of novelty: a recipient is known to the account, or a stranger who is familiar to the site (somebody else here
- * writes to him), or unknown. The owner's shares are learned: strangers among recipients (Beta posterior; the prior is the
- * site's mean for accounts of its age) and familiar ones among strangers. Three thieves are thought of: one with a bought
- * list, one who writes to colleagues, one who works through the address book; the last two are rarer, so they start behind.
- * Recipients of one message are not independent: one message gives at most -ln(0.06).
- * Model of the mixture: an owner's mailing has a share of familiar strangers that nobody knows before (it is learned while
- * it runs), a bought list has 2 %, colleagues are 90 %. A mailing with a share between speaks for the owner.
- * Model of persistence: hours instead of recipients, so that one burst is one observation: hours in which most recipients
- * are strangers, the account's own share against 0.9.
+ * Model of novelty: a recipient is known to the account, or a stranger who is familiar to the site (somebody else
+ * here writes to him), or unknown. The owner's shares are learned: strangers among recipients (Beta posterior; the
+ * prior is the site's mean for accounts of its age) and familiar ones among strangers. Three thieves are thought of:
+ * one with a bought list, one who writes to colleagues, one who works through the address book; the last two are
+ * rarer, so they start behind. Recipients of one message are not independent: one message gives at most -ln(0.06).
+ * Model of the mixture: an owner's mailing has a share of familiar strangers that nobody knows before (it is learned
+ * while it runs), a bought list has 2 %, colleagues are 90 %. A mailing with a share between speaks for the owner.
+ * Model of persistence: hours instead of recipients, so that one burst is one observation: hours in which most
+ * recipients are strangers, the account's own share against 0.9.
  * Source: recipient sets in Stolfo and Hershkop (Email Mining Toolkit, 2006) and Ho et al. (2019); shares from public
  * traces of a research institution and a mailing list.
  */

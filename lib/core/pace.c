@@ -2,12 +2,13 @@
  * The channel pace: more messages or recipients in 10 minutes, an hour or a day than the account ever had, or more
  * recipients in one message. The stronger of the two counts. Called by hijack.c.
  *
- * Model of pace: above an account's own peak the owner's rate has a Pareto tail, P(rate > x) = (peak / x)^2.2; a thief's
- * rate has none. A level, not a sum. The peak halves every 60 days, grows at most by 1.8 times a day (a slow ramp cannot
- * teach it), and has a floor that any owner may reach, wider while there is little history.
- * Model of a crowd: the owner's share of messages to so many recipients or more, by the rule of succession (never in n
- * messages: 1 in n + 2), against a thief's share.
- * Source: own volume baselines as in EMT (2006); tail and floors from public mail traces (research institution, factory).
+ * Model of pace: above an account's own peak the owner's rate has a Pareto tail, P(rate > x) = (peak / x)^2.2; a
+ * thief's rate has none. A level, not a sum. The peak halves every 60 days, grows at most by 1.8 times a day (a slow
+ * ramp cannot teach it), and has a floor that any owner may reach, wider while there is little history.
+ * Model of a crowd: the owner's share of messages to so many recipients or more, by the rule of succession (never in
+ * n messages: 1 in n + 2), against a thief's share.
+ * Source: own volume baselines as in EMT (2006); tail and floors from public mail traces (research institution,
+ * factory).
  */
 #include "core/hijack_parts.h"
 #include "core/nats.h"
@@ -80,7 +81,8 @@ static double crowd_weight(struct mr_weighing *w)
 
 	if (class >= 2) {
 		struct mr_pair own = crowd_of(w->habit, class);
-		double owner = mr_share((double)own.yes, (double)own.all, 0.5 * (1.0 + site_crowd(w->site, class)), 2.0);
+		double prior = 0.5 * (1.0 + site_crowd(w->site, class));
+		double owner = mr_share((double)own.yes, (double)own.all, prior, 2.0);
 		double nats = mr_ln(crowd_thief[class] / owner);
 		sum += nats > 0.0 ? nats : 0.0;
 	} else {

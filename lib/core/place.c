@@ -1,12 +1,13 @@
 /*
  * The channel place: does the account send from a network where it was before? Called by hijack.c.
  *
- * Model: a session comes from a known network, a new network of a known AS, a new AS or a new country; the owner's shares
- * are a Dirichlet posterior over its own sessions, a thief's are 0.04, 0.10, 0.26, 0.60. An AS that is new to the account
- * is one that others of the site send from in 85 of 100 cases when the owner is there, in 40 when a thief is. A network
- * is trusted four days after it was first seen, when enough calm mail to known people came from it: then a thief is there
- * in 1 of 20 cases, -3 nats. Several new places within a day add up. The place of an episode is the mean over the strangers
- * that were written to: a mailing begun at the office may end at home, and owner and thief may write in turn.
+ * Model: a session comes from a known network, a new network of a known AS, a new AS or a new country; the owner's
+ * shares are a Dirichlet posterior over its own sessions, a thief's are 0.04, 0.10, 0.26, 0.60. An AS that is new to
+ * the account is one that others of the site send from in 85 of 100 cases when the owner is there, in 40 when a thief
+ * is. A network is trusted four days after it was first seen, when enough calm mail to known people came from it:
+ * then a thief is there in 1 of 20 cases, -3 nats. Several new places within a day add up. The place of an episode is
+ * the mean over the strangers that were written to: a mailing begun at the office may end at home, and owner and
+ * thief may write in turn.
  * Source: Onaolapo et al. (2016) and Bursztein et al. (2014) on where thieves come from; MUAAA (2015).
  */
 #include "core/hijack_parts.h"
@@ -51,7 +52,7 @@ static int class_of(const struct mr_weighing *w)
 	const struct mr_habit *habit = w->habit;
 
 	if (sending->network_ours)
-		return habit->ours ? 1 : 3;
+		return 2;
 	if (sending->country != 0 && !mr_recall_mark(habit->country, MR_HABIT_COUNTRIES, sending->country))
 		return 3;
 	if (sending->asn != 0 && !mr_recall_mark(habit->asn, MR_HABIT_ASNS, mr_mark_of(sending->asn)))

@@ -1,6 +1,6 @@
 /*
- * What a habit remembers of recipients, senders and networks in bounded room. Not who they were: marks and filters only.
- * Called by the parts of the detector.
+ * What a habit remembers of recipients, senders and networks in bounded room. Not who they were: marks and filters
+ * only. Called by the parts of the detector.
  */
 #include <string.h>
 

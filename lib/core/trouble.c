@@ -2,11 +2,12 @@
  * The channels spam, refused, sender and hour: signs that need no history of recipients. Called by hijack.c.
  *
  * Models:
- * spam     a filter calls a share p0 of the owner's messages spam (site prior 0.3 %), half of a campaign's; a campaign that
- *          it does not know passes, so a clean message says little (-0.12). As in SPOT (Duan et al., 2009), but bounded.
- * refused  among recipients who are new, the owner's share of refusals is p0 (site prior 1.2 %). A bought list's share is
- *          Beta with mean 15 %, an owner's old mailing list's Beta with mean 4.5 %; both are learned while the burst runs.
- *          Known recipients say nothing. Clayton (2004): refused deliveries.
+ * spam     a filter calls a share p0 of the owner's messages spam (site prior 0.3 %), half of a campaign's; a
+ *          campaign that it does not know passes, so a clean message says little (-0.12). As in SPOT (Duan et al.,
+ *          2009), but bounded.
+ * refused  among recipients who are new, the owner's share of refusals is p0 (site prior 1.2 %). A bought list's
+ *          share is Beta with mean 15 %, an owner's old mailing list's Beta with mean 4.5 %; both are learned while
+ *          the burst runs. Known recipients say nothing. Clayton (2004): refused deliveries.
  * sender   an envelope sender that the account never used: foreign domain 3 nats, own domain 1.
  * hour     eight bins of three hours against a thief who does not care.
  */
@@ -26,6 +27,7 @@
 #define REFUSED_DOUBT_MAILING 2e-3
 #define SENDER_DOUBT 2e-2
 #define HOUR_DOUBT 0.05
+#define HOUR_MOST 2.5
 
 static void keep_sum(struct mr_weighing *w, enum mr_habit_sum which, double sum, enum mr_channel channel, double doubt)
 {
@@ -76,7 +78,8 @@ static void weigh_refused(struct mr_weighing *w)
 {
 	struct mr_habit *habit = w->habit;
 	double keep = w->fade[MR_FADE_DAY];
-	double usual = mr_sum_get(habit, MR_SUM_REFUSED) * keep, mailing = mr_sum_get(habit, MR_SUM_REFUSED_MAILING) * keep;
+	double usual = mr_sum_get(habit, MR_SUM_REFUSED) * keep;
+	double mailing = mr_sum_get(habit, MR_SUM_REFUSED_MAILING) * keep;
 
 	mr_pair_count(&habit->refused_now, 0.0, 0.0, keep);
 	if (w->strangers > 0)
@@ -111,7 +114,8 @@ static void weigh_hour(struct mr_weighing *w)
 		all += w->habit->hour_of_day[i] / 64.0;
 	if (all > 20.0)
 		nats = mr_ln(0.125 * (all + 8.0) / (w->habit->hour_of_day[hour_bin(w)] / 64.0 + 1.0));
-	w->nats[MR_CHANNEL_HOUR] = mr_capped(nats > 2.5 ? 2.5 : nats, mr_weighing_doubt(w, MR_CHANNEL_HOUR, HOUR_DOUBT));
+	w->nats[MR_CHANNEL_HOUR] = mr_capped(nats > HOUR_MOST ? HOUR_MOST : nats,
+					     mr_weighing_doubt(w, MR_CHANNEL_HOUR, HOUR_DOUBT));
 }
 
 void mr_trouble_weigh(struct mr_weighing *w)

@@ -277,7 +277,7 @@ static void ask_detector(struct mr_session *s, struct mr_account *account, const
 
 /* What came of it, for the caller to tell when no record is locked any more. */
 struct outcome {
-	struct mr_account account;     /* a copy */
+	struct mr_account account;     /* a copy, if there is something to tell of it */
 	struct mr_decision decision;
 	bool told, expired, over_budget;
 };
@@ -290,7 +290,7 @@ static bool judge(struct mr_session *s, const struct mr_sending *sending, struct
 	struct mr_containment after;
 	struct mr_account *account;
 
-	*outcome_r = (struct outcome){ .told = false };
+	outcome_r->told = outcome_r->expired = outcome_r->over_budget = false;
 	if (!get_account(s, the_case->mode != MR_MODE_OFF || the_case->limit_freezes, &account))
 		return false;
 	outcome_r->expired = mr_contain_expire(&account->standing, c->now_ms);
@@ -307,7 +307,8 @@ static bool judge(struct mr_session *s, const struct mr_sending *sending, struct
 	outcome_r->decision = after.decision;
 	if (c->now_ms > account->last_ms)
 		account->last_ms = c->now_ms;
-	outcome_r->account = *account;
+	if (outcome_r->told || outcome_r->expired)
+		outcome_r->account = *account;
 	mr_store_account_done(s->engine->store, account, true);
 	return true;
 }

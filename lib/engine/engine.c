@@ -19,6 +19,17 @@ const char *mr_version(void)
 	return "0.1.0";
 }
 
+/* Limits on bytes or on messages of one size. */
+static bool counts_bytes(const struct mr_policy *policy)
+{
+	const uint32_t bytes = 1u << MR_METRIC_BYTES | 1u << MR_METRIC_SIMILAR;
+
+	for (size_t i = 0; i < policy->rates.count; i++)
+		if ((policy->rates.entries[i].metrics & bytes) != 0)
+			return true;
+	return false;
+}
+
 unsigned mr_engine_needs_of(const struct mr_policy *policy, bool facts_wanted)
 {
 	const struct mr_sender_policy *sender = &policy->sender;
@@ -35,6 +46,10 @@ unsigned mr_engine_needs_of(const struct mr_policy *policy, bool facts_wanted)
 	if (mr_policy_mode(policy, &policy->hijack.rule) != MR_MODE_OFF &&
 	    (policy->hijack.script_header != NULL || policy->hijack.spam_headers != NULL))
 		needs |= MR_NEEDS_HEADERS;
+	if (mr_policy_mode(policy, &policy->hijack.rule) != MR_MODE_OFF && policy->hijack.size_from_body)
+		needs |= MR_NEEDS_BODY;
+	if (counts_bytes(policy))
+		needs |= MR_NEEDS_BODY;
 	if (policy->limits.size > 0 && policy->limits.size_from_body &&
 	    mr_policy_mode(policy, &policy->limits.rule) != MR_MODE_OFF)
 		needs |= MR_NEEDS_BODY;

@@ -92,12 +92,13 @@ void mr_friends_note(struct mr_session *s, const struct mr_conduct *c)
 void mr_friends_mark(struct mr_session *s, struct mr_conduct *c)
 {
 	struct filter *filter;
-	bool fresh;
+	struct mr_key key;
 
 	if (c->kind != MR_ACCOUNT_LOGIN || s->policy->hijack.rule.mode == MR_MODE_OFF)
 		return;
-	filter = get(s, c->name, c->now_ms, &fresh);
-	if (filter != NULL) {
+	mr_store_key(s->engine->store, MR_KEY_WINDOW, FILTER, c->name, &key);
+	filter = mr_store_window_find(s->engine->store, &key, sizeof(struct filter), c->now_ms, IDLE_MS);
+	if (filter != NULL) { /* whom nobody ever wrote to has none */
 		for (size_t i = 0; i < c->to_count; i++)
 			c->to[i].wrote_first = has(filter, 0, c->to[i].hash) || has(filter, 1, c->to[i].hash);
 		mr_store_window_done(s->engine->store, filter, false);

@@ -109,6 +109,10 @@ struct mr_event mr_lines_account(const struct mr_session *s, int64_t now_ms, enu
 	set_id(event.id, s->transaction);
 	event.stage = MR_STAGE_END;
 	event.message = words;
+	if (decision->reason == MR_REASON_NONE && decision->would_reason != MR_REASON_NONE)
+		event.detail = mr_str_of(mr_reason_row(decision->would_reason)->sentence);
+	else if (decision->reason == MR_REASON_NONE && action == MR_EVENT_ACCOUNT_WATCHED)
+		event.detail = MR_STR("the account begins to look unlike its owner");
 	if (s->conduct.kind != MR_ACCOUNT_LOGIN)
 		event.account = s->conduct.name;
 	if (s->conduct.weighed)

@@ -22,38 +22,61 @@ static struct mr_str source_of(struct mr_session *s)
 	return mr_arena_copy(s->arena, (struct mr_str){ text, n });
 }
 
+static bool counts_sources(const struct mr_rates_policy *rates)
+{
+	for (size_t i = 0; i < rates->count; i++)
+		if (rates->entries[i].per == MR_RATE_PER_SOURCE)
+			return true;
+	return false;
+}
+
 static void begin_subject(struct mr_session *s, struct mr_rate_subject *r)
 {
-	*r = (struct mr_rate_subject){ .login = s->subject.login, .source = source_of(s),
+	*r = (struct mr_rate_subject){ .login = s->subject.login, .source = MR_STR_ABSENT,
 				       .listener = s->connection.listener, .client_ip = s->connection.client_ip,
 				       .local = s->connection.local, .country = mr_sending_country(s), .size = -1 };
+	if (counts_sources(&s->policy->rates))
+		r->source = source_of(s);
 	if (s->connection.asn > 0)
 		r->asn = (uint32_t)s->connection.asn;
 }
 
+/* No message is measured against more than all limits there are. */
 static bool get_room(struct mr_session *s, struct mr_metering *m)
 {
+	const struct mr_rates_policy *rates = &s->policy->rates;
+	size_t room = 0;
+
 	*m = (struct mr_metering){ .decision = { .verdict = MR_ACCEPT } };
-	if (s->policy->rates.count > 0)
-		m->uses = mr_arena_alloc(s->arena, MR_RATE_USES_MAX * sizeof(*m->uses));
+	for (size_t i = 0; i < rates->count; i++)
+		room += rates->entries[i].limit_count;
+	m->room = room < MR_RATE_USES_MAX ? room : MR_RATE_USES_MAX;
+	if (room > 0)
+		m->uses = mr_arena_alloc(s->arena, m->room * sizeof(*m->uses));
 	return m->uses != NULL;
 }
 
 /* The memory of one counter, locked; NULL: it cannot be had. */
-static void *get_window(struct mr_session *s, const struct mr_rate_use *use)
+static void *get_window(struct mr_session *s, struct mr_metering *m, const struct mr_rate_use *use)
 {
 	struct mr_key key;
 	bool fresh;
 
-	mr_store_key(s->engine->store, MR_KEY_WINDOW, use->kind, use->subject, &key);
+	/* Most counters of a message are of one name, which is hashed once. */
+	if (m->name.p == NULL || m->name.p != use->subject.p || m->name.n != use->subject.n) {
+		mr_store_key(s->engine->store, MR_KEY_WINDOW, 0, use->subject, &m->key);
+		m->name = use->subject;
+	}
+	key = m->key;
+	mr_store_window_key(&key, use->kind);
 	return mr_store_window_get(s->engine->store, &key, use->size, s->conduct.now_ms, use->idle_ms, &fresh);
 }
 
 static void measure(struct mr_session *s, const struct mr_rate_subject *subject, struct mr_metering *m)
 {
-	m->count = mr_rates_collect(s->policy, subject, m->uses, MR_RATE_USES_MAX);
+	m->count = mr_rates_collect(s->policy, subject, m->uses, m->room);
 	for (size_t i = 0; i < m->count; i++) {
-		void *window = get_window(s, &m->uses[i]);
+		void *window = get_window(s, m, &m->uses[i]);
 
 		mr_rate_look(&m->uses[i], window, s->conduct.now_ms);
 		if (window != NULL)
@@ -68,6 +91,8 @@ void mr_metering_at_mail(struct mr_session *s, struct mr_decision *decision_r)
 	struct mr_metering m;
 
 	*decision_r = (struct mr_decision){ .verdict = MR_ACCEPT };
+	if (s->policy->helpdesk != NULL)
+		return; /* the message may be for the helpdesk, which is always reached */
 	if (!get_room(s, &m))
 		return;
 	begin_subject(s, &subject);
@@ -118,13 +143,13 @@ void mr_metering_look(struct mr_session *s, struct mr_metering *m)
 bool mr_metering_settle(struct mr_session *s, struct mr_metering *m, bool sent)
 {
 	for (size_t i = 0; i < m->count; i++) {
-		void *window = get_window(s, &m->uses[i]);
+		void *window = get_window(s, m, &m->uses[i]);
 		bool counted = window == NULL || mr_rate_settle(&m->uses[i], window, s->conduct.now_ms, sent);
 
 		if (window != NULL)
 			mr_store_window_done(s->engine->store, window, true);
 		for (size_t k = 0; !counted && k < i; k++) {
-			window = get_window(s, &m->uses[k]);
+			window = get_window(s, m, &m->uses[k]);
 			if (window == NULL)
 				continue;
 			mr_rate_give_back(&m->uses[k], window, s->conduct.now_ms);

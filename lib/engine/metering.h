@@ -5,12 +5,15 @@
 #define MR_ENGINE_METERING_H
 
 #include "core/rates.h"
+#include "model/account.h"
 
 struct mr_session;
 
 struct mr_metering {
 	struct mr_rate_use *uses;      /* in the session's arena */
-	size_t count;
+	size_t count, room;
+	struct mr_str name;            /* whose key is key */
+	struct mr_key key;
 	const struct mr_rate_use *due; /* the one whose action is due, or NULL */
 	struct mr_decision decision;
 };

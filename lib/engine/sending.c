@@ -119,13 +119,19 @@ static bool is_own_address(const struct mr_session *s, struct mr_str sender)
 	return target != NULL && mr_str_equal(mr_str_of(target), s->conduct.name);
 }
 
+/* What the client declares is better than nothing. */
+static int64_t size_of(const struct mr_session *s)
+{
+	return s->message.size >= 0 ? s->message.size : s->message.declared_size;
+}
+
 void mr_sending_make(struct mr_session *s, struct mr_sending *r)
 {
 	const struct mr_conduct *c = &s->conduct;
 	struct mr_str sender = s->subject.sender.address;
 
 	*r = (struct mr_sending){ .time_ms = c->now_ms, .authenticated = c->kind == MR_ACCOUNT_LOGIN, .to = c->to,
-				  .to_count = c->to_count, .size = s->message.size,
+				  .to_count = c->to_count, .size = size_of(s),
 				  .network = mr_sending_network(&s->connection.client_ip), .network_ours = is_ours(s),
 				  .country = mr_sending_country(s), .client = client_of(s) };
 	if (c->spam_told)

@@ -12,6 +12,13 @@
 #include "engine/orderwords.h"
 #include "engine/pending.h"
 
+/* With hashed addresses a sender's stands in mailreeve.account alone. */
+static bool is_told(const struct mr_session *s)
+{
+	return !s->policy->log.hash_addresses || s->conduct.kind == MR_ACCOUNT_LOGIN ||
+	       s->conduct.kind == MR_ACCOUNT_SOURCE;
+}
+
 static bool is_source(const struct mr_account *account)
 {
 	return account->kind == MR_ACCOUNT_SOURCE;
@@ -63,7 +70,7 @@ static void say(struct mr_session *s, enum mr_event_action action, const struct 
 		const struct mr_decision *decision, struct mr_buffer *b)
 {
 	mr_buffer_text(b, is_source(account) ? "source " : "account ");
-	mr_buffer_str(b, s->conduct.name);
+	mr_buffer_str(b, is_told(s) ? s->conduct.name : MR_STR("(hashed)"));
 	mr_buffer_byte(b, ' ');
 	mr_buffer_text(b, action == MR_EVENT_ALERT ? would_verb(decision->would_reason)
 						   : mr_orderwords_verb(action, is_source(account)));

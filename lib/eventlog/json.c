@@ -76,11 +76,26 @@ static size_t escape_one(struct mr_str s, enum mr_json_bytes bytes, char piece_r
 	return length;
 }
 
+/* Whether one of eight bytes cannot stand as it is; a byte behind such a one may be taken for another. */
+static inline bool has_special(const char *p)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+	uint64_t w, quote, slash, delete;
+
+	memcpy(&w, p, sizeof(w));
+	quote = w ^ ones * '"';
+	slash = w ^ ones * '\\';
+	delete = w ^ ones * 0x7f;
+	return ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones) | (delete - ones)) & tops) != 0;
+}
+
 /* How many bytes from at on can stand as they are. */
 static size_t plain_run(struct mr_str s, size_t at)
 {
 	size_t end = at;
 
+	while (s.n - end >= 8 && !has_special(s.p + end))
+		end += 8;
 	while (end < s.n && !is_special(s.p[end]))
 		end++;
 	return end - at;

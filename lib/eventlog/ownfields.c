@@ -201,8 +201,10 @@ static void put_order(struct mr_line_writer *w)
 	const struct mr_event *event = w->event;
 
 	if (event->account.n > 0) {
-		MR_JSON_MEMBER(&w->out, "\"account\":");
-		put_text(w, event->account);
+		MR_JSON_MEMBER(&w->out, "\"account\":\"");
+		mr_line_address(w, event->account, w->limits.text);
+		MR_JSON_PUT(&w->out, "\"");
+		w->out.comma = true;
 	}
 	if (event->operator_name.n > 0) {
 		MR_JSON_MEMBER(&w->out, "\"operator\":");

@@ -119,6 +119,7 @@ struct mr_hijack_policy {
 	enum mr_hijack_key unauthenticated;
 	char *script_header;             /* header that names the script, e.g. X-PHP-Originating-Script; NULL: none */
 	struct mr_strmap *spam_headers;  /* lower-case header name -> char * start of the value that means spam; NULL: none */
+	bool size_from_body;             /* count the bytes; otherwise SIZE= and {msg_size} only */
 	char *contact;                   /* for the client's line; NULL: none */
 	uint32_t channels_off;           /* 1 << enum mr_channel: for the ablation table only */
 	struct mr_prefixset *own_networks; /* the policy's named networks: a trusted place by declaration; may be NULL */

@@ -93,6 +93,16 @@ static void check_contact(struct mr_builder *b, const config_setting_t *group)
 	}
 }
 
+static void check_directory(struct mr_builder *b, const config_setting_t *group)
+{
+	const char *directory = b->policy->state.directory;
+	struct mr_where where = mr_read_where(b, group, "state.directory");
+
+	if (directory && directory[0] != '/' && strcmp(directory, "none") != 0)
+		MR_FAULT(b, "bad-value", &where,
+			 "state.directory does not begin at the root\nwrite \"/var/lib/mailreeve\", or \"none\"");
+}
+
 void mr_hijack_build(struct mr_builder *b)
 {
 	const config_setting_t *group = mr_read_group(b, "hijack"), *state = mr_read_group(b, "state");
@@ -109,11 +119,13 @@ void mr_hijack_build(struct mr_builder *b)
 	read_rate(group, "hijack.freeze_budget", &hijack->budget);
 	hijack->unauthenticated = (enum mr_hijack_key)mr_read_word(group, "hijack.unauthenticated");
 	mr_read_copy(b, group, "hijack.script_header", &hijack->script_header);
+	hijack->size_from_body = mr_read_word(group, "hijack.size_from") == 0;
 	mr_read_copy(b, group, "hijack.contact", &hijack->contact);
 	check_contact(b, group);
 	read_spam_headers(b, group);
 	mr_networks_list(b, mr_read_setting(group, "hijack.networks"), &hijack->own_networks, NULL);
 	mr_read_copy(b, state, "state.directory", &b->policy->state.directory);
+	check_directory(b, state);
 	b->policy->state.directory_named = mr_read_setting(state, "state.directory") != NULL;
 	b->policy->state.accounts = (uint64_t)mr_read_number(state, "state.accounts");
 	b->policy->state.sources = (uint64_t)mr_read_number(state, "state.sources");

@@ -332,12 +332,16 @@ static void batch_failed(struct mr_orders *orders, const char *why)
 	count = orders->queued;
 	pthread_mutex_unlock(&orders->lock);
 	/* Only this thread takes from the queue, and what comes later finds failing set. */
-	for (size_t i = 0; i < count; i++, queued = queued->next) {
+	for (size_t i = 0; i < count; i++) {
 		mr_store_done *done = queued->done;
+		void *context = queued->context;
 
 		queued->done = NULL;
 		if (done != NULL)
-			done(queued->context, MR_ERR_IO);
+			done(context, MR_ERR_IO);
+		pthread_mutex_lock(&orders->lock);
+		queued = queued->next;
+		pthread_mutex_unlock(&orders->lock);
 	}
 }
 

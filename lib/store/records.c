@@ -102,6 +102,15 @@ static struct mr_account *make_account(struct mr_store *store, struct mr_shard *
 	return account;
 }
 
+/* Asks for all lines of a record at once: in a big table each of them has to come from far. */
+static void fetch_ahead(const struct mr_account *account)
+{
+	enum { LINE = 64 };
+
+	for (size_t at = LINE; at < sizeof(*account); at += LINE)
+		__builtin_prefetch((const char *)account + at, 1);
+}
+
 struct mr_account *mr_store_account_get(struct mr_store *store, const struct mr_key *key, enum mr_account_kind kind,
 					struct mr_str name, int64_t now_ms, bool create, bool *fresh_r)
 {
@@ -112,6 +121,8 @@ struct mr_account *mr_store_account_get(struct mr_store *store, const struct mr_
 	if (record != NULL) {
 		record->flags |= MR_RECORD_USED;
 		account = mr_record_payload(record);
+		if (create)
+			fetch_ahead(account);
 	} else if (create) {
 		account = make_account(store, shard, key, kind, name, now_ms);
 	}
@@ -228,6 +239,14 @@ void *mr_store_window_get(struct mr_store *store, const struct mr_key *key, size
 	if (fresh_r != NULL)
 		*fresh_r = fresh;
 	return window;
+}
+
+void *mr_store_window_find(struct mr_store *store, const struct mr_key *key, size_t size, int64_t now_ms,
+			   int64_t idle_ms)
+{
+	bool fresh;
+
+	return mr_windows_get(store->windows, key, size, now_ms, idle_ms, false, &fresh);
 }
 
 void mr_store_window_done(struct mr_store *store, void *window, bool changed)

@@ -234,9 +234,13 @@ int mr_store_flush(struct mr_store *store)
 void mr_store_key(const struct mr_store *store, enum mr_key_space space, unsigned kind, struct mr_str name,
 		  struct mr_key *key_r)
 {
-	unsigned char text[KEY_HEAD + NAME_AT_ONCE] = { (unsigned char)space, name.n > NAME_AT_ONCE, 0, 0,
-		(unsigned char)(kind >> 24), (unsigned char)(kind >> 16), (unsigned char)(kind >> 8), (unsigned char)kind };
+	unsigned char text[KEY_HEAD + NAME_AT_ONCE];
+	unsigned own = space == MR_KEY_WINDOW ? 0 : kind;
+	const unsigned char head[KEY_HEAD] = { (unsigned char)space, name.n > NAME_AT_ONCE, 0, 0, (unsigned char)(own >> 24),
+					       (unsigned char)(own >> 16), (unsigned char)(own >> 8), (unsigned char)own };
 	size_t n = name.n;
+
+	memcpy(text, head, sizeof(head));
 
 	if (n > NAME_AT_ONCE) {
 		n = crypto_shorthash_siphashx24_BYTES;
@@ -245,6 +249,17 @@ void mr_store_key(const struct mr_store *store, enum mr_key_space space, unsigne
 		memcpy(text + KEY_HEAD, name.p, n);
 	}
 	crypto_shorthash_siphashx24(key_r->bytes, text, KEY_HEAD + n, store->secret);
+	if (space == MR_KEY_WINDOW)
+		mr_store_window_key(key_r, kind);
+}
+
+/* In the last bytes, so that all counters of one name are neighbours on the disk: they are written together. */
+void mr_store_window_key(struct mr_key *key, unsigned kind)
+{
+	unsigned char *last = key->bytes + sizeof(key->bytes) - 4;
+
+	for (unsigned i = 0; i < 4; i++)
+		last[i] ^= (unsigned char)(kind >> (24 - 8 * i));
 }
 
 /* ---- Looking ---- */

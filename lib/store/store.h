@@ -48,6 +48,8 @@ bool mr_store_degraded(const struct mr_store *store);
 enum mr_key_space { MR_KEY_ACCOUNT, MR_KEY_SOURCE, MR_KEY_WINDOW };
 void mr_store_key(const struct mr_store *store, enum mr_key_space space, unsigned kind, struct mr_str name,
 		  struct mr_key *key_r);
+/* Turns a key of MR_KEY_WINDOW of kind 0 into that of another kind of the same name, which lies beside it. */
+void mr_store_window_key(struct mr_key *key, unsigned kind);
 
 /* The record of key, its shard locked. create: makes one when there is none (name is kept for people); NULL: there is
  * none, or no room (every record of its pool is frozen or held). *fresh_r: it was made now, all but key, kind and name is 0.
@@ -68,6 +70,9 @@ void mr_store_site_done(struct mr_store *store, bool changed);
  * part of the identity. idle_ms: it may be forgotten when nobody has asked for it for so long. */
 void *mr_store_window_get(struct mr_store *store, const struct mr_key *key, size_t size, int64_t now_ms,
 			  int64_t idle_ms, bool *fresh_r);
+/* The same for one that is there: NULL when there is none. */
+void *mr_store_window_find(struct mr_store *store, const struct mr_key *key, size_t size, int64_t now_ms,
+			   int64_t idle_ms);
 void mr_store_window_done(struct mr_store *store, void *window, bool changed);
 
 /* ---- Orders: what must not be lost ---- */

@@ -180,7 +180,7 @@ static bool map_slab(struct mr_table *table, size_t slab)
 
 	if (memory == MAP_FAILED)
 		return false;
-	if (table->slab_count > 64)
+	if (table->size << table->slab_shift > SMALL_SLAB_BYTES)
 		madvise(memory, slab_bytes(table), MADV_HUGEPAGE);
 	table->slabs[slab] = memory;
 	return true;

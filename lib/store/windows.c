@@ -15,20 +15,22 @@
 enum {
 	SHARDS = 64,
 	FIRST_BUCKETS = 16,
+	SHARDS_LOOKED_AT = 4,
 	IDLE_LOOKED_AT = 4, /* blocks looked at for an idle one before the least used one goes */
+	ROUNDS_MOST = 32,   /* second chances given for one that goes */
 	ALLOC_OVERHEAD = 16,
 	GONE_MOST = 4096,
 };
 
 struct window {
 	struct window *chain;
-	struct window *prev, *next; /* by use, the latest first */
+	struct window *prev, *next; /* a clock: whoever was used since the hand came by gets a second round */
 	struct window *changed_prev, *changed_next;
 	struct mr_key key;
 	int64_t last_ms, idle_ms;
 	uint32_t size;
 	uint16_t shard;
-	bool changed, stored;
+	bool changed, stored, used;
 	_Alignas(max_align_t) unsigned char data[];
 };
 
@@ -51,6 +53,7 @@ struct mr_windows {
 	uint64_t most;
 	bool remember_gone;
 	atomic_uint_fast64_t bytes, count, evicted;
+	atomic_uint hand;
 };
 
 struct mr_windows *mr_windows_new(uint64_t bytes, bool remember_gone)
@@ -207,38 +210,60 @@ static void forget(struct mr_windows *windows, struct shard *shard, struct windo
 	mr_free(window);
 }
 
-static bool forget_one(struct mr_windows *windows, struct shard *shard, int64_t now_ms)
+static void forget_one(struct mr_windows *windows, struct shard *shard, int64_t now_ms)
 {
 	struct window *window = shard->last;
 
-	if (window == NULL)
-		return false;
 	for (int i = 0; window != NULL && i < IDLE_LOOKED_AT; i++, window = window->prev) {
 		if (now_ms - window->last_ms >= window->idle_ms) {
 			forget(windows, shard, window);
-			return true;
+			return;
 		}
 	}
 	forget(windows, shard, shard->last);
-	return true;
 }
 
-static bool forget_elsewhere(struct mr_windows *windows, const struct shard *shard, int64_t now_ms)
+/* How long ago the block of a shard that was not used for longest was used, -1 when there is none; an idle one counts as
+ * older than any other. */
+static int64_t age_of(const struct shard *shard, int64_t now_ms)
 {
-	size_t number = (size_t)(shard - windows->shards);
+	int64_t age;
 
-	for (unsigned i = 1; i < SHARDS; i++) {
-		struct shard *other = &windows->shards[(number + i) % SHARDS];
-		bool done;
+	if (shard->last == NULL)
+		return -1;
+	age = now_ms > shard->last->last_ms ? now_ms - shard->last->last_ms : 0;
+	return age >= shard->last->idle_ms ? INT64_MAX : age;
+}
 
-		if (pthread_mutex_trylock(&other->lock) != 0)
+/* Forgets one block: of some shards looked at in turn, that with the oldest one; of all, if those have none. What others
+ * have locked is passed over. mine is locked by the caller. */
+static bool forget_oldest(struct mr_windows *windows, struct shard *mine, int64_t now_ms)
+{
+	unsigned hand = atomic_fetch_add(&windows->hand, SHARDS_LOOKED_AT);
+	struct shard *oldest = mine;
+	int64_t age = age_of(mine, now_ms);
+
+	for (unsigned i = 0; i < SHARDS && (i < SHARDS_LOOKED_AT || age < 0); i++) {
+		struct shard *shard = &windows->shards[(hand + i) % SHARDS];
+		int64_t its_age;
+
+		if (shard == mine || pthread_mutex_trylock(&shard->lock) != 0)
 			continue;
-		done = forget_one(windows, other, now_ms);
-		pthread_mutex_unlock(&other->lock);
-		if (done)
-			return true;
+		its_age = age_of(shard, now_ms);
+		if (its_age > age) {
+			if (oldest != mine)
+				pthread_mutex_unlock(&oldest->lock);
+			oldest = shard;
+			age = its_age;
+		} else {
+			pthread_mutex_unlock(&shard->lock);
+		}
 	}
-	return false;
+	if (age >= 0)
+		forget_one(windows, oldest, now_ms);
+	if (oldest != mine)
+		pthread_mutex_unlock(&oldest->lock);
+	return age >= 0;
 }
 
 /* Takes the bytes of one block from the budget. */
@@ -248,7 +273,7 @@ static bool reserve(struct mr_windows *windows, struct shard *shard, uint64_t co
 		return false;
 	while (atomic_fetch_add(&windows->bytes, cost) + cost > windows->most) {
 		atomic_fetch_sub(&windows->bytes, cost);
-		if (!forget_one(windows, shard, now_ms) && !forget_elsewhere(windows, shard, now_ms))
+		if (!forget_oldest(windows, shard, now_ms))
 			return false;
 	}
 	return true;
@@ -298,11 +323,9 @@ void *mr_windows_get(struct mr_windows *windows, const struct mr_key *key, size_
 	shard = lock_of(windows, key);
 	if (shard->buckets != NULL)
 		window = *place_of(shard, key, size);
-	if (window != NULL && shard->first != window) {
-		use_take(shard, window);
-		use_push(shard, window);
-	}
-	if (window == NULL && create) {
+	if (window != NULL) {
+		window->used = true;
+	} else if (create) {
 		window = make(windows, shard, key, size, now_ms);
 		*fresh_r = window != NULL;
 	}

@@ -1,6 +1,6 @@
 /*
  * The counters of hard limits: blocks of a size that the caller gives, bounded by their bytes in all. One that was idle
- * for longer than its owner asked for goes first, then the one that was not used for longest.
+ * for longer than its owner asked for goes first, then one that was not used for long.
  * Thread-safe: a block is locked with its shard from _get to _done.
  */
 #ifndef MR_STORE_WINDOWS_H

@@ -219,7 +219,8 @@ def flood(bench, figure, say):
     accounts, known = 200000, 50000
     windows = 64 << 20
     file = policies.write_state(os.path.join(bench.folder, "flood"), directory="none", accounts=accounts,
-                                windows="64M", relayed=True, unauthenticated="sender", exempt=True, limits=False)
+                                windows="64M", relayed=True, unauthenticated="sender", limits=False,
+                                exactly=True)
     got = lines_of([bench.program("tests/bench/state_bench"), "flood", file, str(known), str(bench.options.flood // 10),
                     str(bench.options.flood)])
     steps = [line for line in got if "strangers" in line]

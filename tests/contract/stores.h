@@ -5,6 +5,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ enum kind_of_store { MEMORY, LMDB, KINDS_OF_STORE };
 
 /* What was told, in the order of its telling. */
 struct told {
-	unsigned degraded, recovered, evicted;
+	atomic_uint degraded, recovered, evicted;
 	char last[400];
 };
 
@@ -27,10 +28,11 @@ static inline void hear(void *context, enum mr_store_news news, const char *sent
 {
 	struct told *told = context;
 
+	/* first the sentence: who sees the count may read it */
+	snprintf(told->last, sizeof(told->last), "%s", sentence);
 	told->degraded += news == MR_STORE_DEGRADED;
 	told->recovered += news == MR_STORE_RECOVERED;
 	told->evicted += news == MR_STORE_EVICTED;
-	snprintf(told->last, sizeof(told->last), "%s", sentence);
 }
 
 /* A folder of mode 0700 that remove_folder takes away; in memory where that can be had, as no power is lost here. */

@@ -1,11 +1,11 @@
 /*
- * The detector's laboratory: plays labelled sets (lab_set.py makes them) straight through core/hijack.h, with an operator
- * who thaws exactly the accounts that were frozen before they were stolen, and counts what was found, what escaped and who
- * was frozen wrongly. What the engine adds to a message (who wrote first) is done here in the same way. For people who
- * work on the detector; the suite plays sets through `mailreeve replay` instead.
+ * The detector's laboratory: plays labelled sets (lab_set.py makes them) straight through core/hijack.h, with an
+ * operator who thaws exactly the accounts that were frozen before they were stolen, and counts what was found, what
+ * escaped and who was frozen wrongly. What the engine adds to a message (who wrote first) is done here in the same
+ * way. For people who work on the detector; the suite plays sets through `mailreeve replay` instead.
  *
- * Usage: lab [--off CHANNEL]... [--threshold N] [--hold-below N] [--knob N] [--no-hold] [--calibrate] [--decisions FILE]
- *            [--list] [--trace NATS] [--account NAME] [--tsv] [--ablation] SET.lab...
+ * Usage: lab [--off CHANNEL]... [--threshold N] [--hold-below N] [--knob N] [--no-hold] [--calibrate] [--decisions
+ * FILE] [--list] [--trace NATS] [--account NAME] [--tsv] [--ablation] SET.lab...
  */
 #include <math.h>
 #include <stdio.h>
@@ -51,11 +51,13 @@ static void friends_add(struct lab_friends *f, uint64_t hash)
 		f->bits[f->newer][(hash & 1023) >> 6] |= UINT64_C(1) << (hash & 63);
 }
 
-static void mark_friends(struct lab_set *set, struct lab_account *from, struct mr_sent_to *to, const struct lab_event *e)
+static void mark_friends(struct lab_set *set, struct lab_account *from, struct mr_sent_to *to,
+			 const struct lab_event *e)
 {
 	for (size_t i = 0; i < e->to_count; i++) {
 		struct lab_account *target = e->to_account[i] >= 0 ? &set->accounts[e->to_account[i]] : NULL;
-		to[i].wrote_first = friends_has(&from->friends, 0, to[i].hash) || friends_has(&from->friends, 1, to[i].hash);
+		to[i].wrote_first =
+		    friends_has(&from->friends, 0, to[i].hash) || friends_has(&from->friends, 1, to[i].hash);
 		if (target != NULL && target->begun && !to[i].refused)
 			friends_add(&target->friends, from->hash);
 	}
@@ -65,10 +67,20 @@ static void mark_friends(struct lab_set *set, struct lab_account *from, struct m
 
 void lab_sending(const struct lab_event *e, const struct mr_sent_to *to, struct mr_sending *r)
 {
-	*r = (struct mr_sending){ .time_ms = e->t * 1000, .authenticated = e->authenticated, .to = to, .to_count = e->to_count,
-				  .size = e->size, .spam = e->spam ? MR_SPAM_FLAGGED : MR_SPAM_CLEAN, .sender = e->sender,
-				  .sender_own = e->sender_own, .sender_own_domain = e->sender_own_domain, .network = e->network,
-				  .network_ours = e->ours, .asn = e->asn, .country = e->country, .client = e->client };
+	*r = (struct mr_sending){ .time_ms = e->t * 1000,
+				  .authenticated = e->authenticated,
+				  .to = to,
+				  .to_count = e->to_count,
+				  .size = e->size,
+				  .spam = e->spam ? MR_SPAM_FLAGGED : MR_SPAM_CLEAN,
+				  .sender = e->sender,
+				  .sender_own = e->sender_own,
+				  .sender_own_domain = e->sender_own_domain,
+				  .network = e->network,
+				  .network_ours = e->ours,
+				  .asn = e->asn,
+				  .country = e->country,
+				  .client = e->client };
 	if (options.no_filter)
 		r->spam = MR_SPAM_NOT_TOLD;
 	if (options.no_geo)
@@ -77,11 +89,11 @@ void lab_sending(const struct lab_event *e, const struct mr_sent_to *to, struct 
 		r->client = 0;
 }
 
-static void print_evidence(FILE *out, const struct lab_event *e, const struct lab_account *a, const struct mr_evidence *v,
-			   const char *what)
+static void print_evidence(FILE *out, const struct lab_event *e, const struct lab_account *a,
+			   const struct mr_evidence *v, const char *what)
 {
-	fprintf(out, "%s %lld %s %s %s total %.1f%s strangers %u/%zu", what, e->id, a->name, a->kind, e->label, (double)v->total,
-		v->bulk_only ? " bulk-only" : "", v->strangers, e->to_count);
+	fprintf(out, "%s %lld %s %s %s total %.1f%s strangers %u/%zu", what, e->id, a->name, a->kind, e->label,
+		(double)v->total, v->bulk_only ? " bulk-only" : "", v->strangers, e->to_count);
 	for (int i = 0; i < MR_CHANNEL_COUNT; i++)
 		if (v->channel[i] > 0.2F || v->channel[i] < -0.2F)
 			fprintf(out, " %s %+.1f", mr_channel_row((enum mr_channel)i)->name, (double)v->channel[i]);
@@ -148,7 +160,8 @@ static void play(struct lab_set *set, const struct mr_hijack_policy *policy, FIL
 			mr_habit_begin(&a->record.habit, e->t * 1000);
 		a->begun = true;
 		for (size_t j = 0; j < e->to_count; j++)
-			to[j] = (struct mr_sent_to){ .hash = set->hashes[e->to_first + j], .refused = j + e->refused >= e->to_count };
+			to[j] = (struct mr_sent_to){ .hash = set->hashes[e->to_first + j],
+						     .refused = j + e->refused >= e->to_count };
 		e->to_account = set->to_accounts + e->to_first;
 		if (e->authenticated && !options.no_friends)
 			mark_friends(set, a, to, e);
@@ -163,13 +176,16 @@ static void play(struct lab_set *set, const struct mr_hijack_policy *policy, FIL
 		if (!e->authenticated && !e->beyond)
 			says = MR_HIJACK_CALM;
 		if (options.account != NULL && strcmp(options.account, a->name) == 0)
-			print_evidence(stdout, e, a, &evidence, says == MR_HIJACK_FREEZES ? "freeze" : says == MR_HIJACK_HOLDS ? "hold" : "-");
+			print_evidence(stdout, e, a, &evidence,
+				       says == MR_HIJACK_FREEZES ? "freeze"
+				       : says == MR_HIJACK_HOLDS ? "hold"
+								 : "-");
 		if (options.trace > 0 && (double)evidence.total >= options.trace && !e->stolen)
 			print_evidence(stdout, e, a, &evidence, "trace");
 		take_decision(a, e, says, &evidence, &site);
 		if (decisions != NULL && says >= MR_HIJACK_HOLDS)
-			fprintf(decisions, "{\"t\":%lld,\"account\":\"%s\",\"action\":\"%s\",\"id\":%lld}\n", e->t, a->name,
-				says == MR_HIJACK_FREEZES ? "freeze" : "hold", e->id);
+			fprintf(decisions, "{\"t\":%lld,\"account\":\"%s\",\"action\":\"%s\",\"id\":%lld}\n", e->t,
+				a->name, says == MR_HIJACK_FREEZES ? "freeze" : "hold", e->id);
 	}
 	set->seconds = seconds() - start;
 	set->weighed = weighed;
@@ -200,8 +216,8 @@ struct row {
 	double *free, *held, *free_to;
 };
 
-static const char *const kinds[] = { "blast", "lowslow", "snowshoe", "sizevar", "bigrcpt", "contacts", "lateral", "bec", "mimic",
-				     "relay", "replychain", "dormant" };
+static const char *const kinds[] = { "blast",   "lowslow", "snowshoe", "sizevar", "bigrcpt",    "contacts",
+				     "lateral", "bec",     "mimic",    "relay",   "replychain", "dormant" };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static bool is_mass(const char *kind)
@@ -211,7 +227,8 @@ static bool is_mass(const char *kind)
 
 static struct row count_row(const struct lab_set *set, const char *kind)
 {
-	struct row r = { .free = calloc(set->account_count, sizeof(double)), .held = calloc(set->account_count, sizeof(double)),
+	struct row r = { .free = calloc(set->account_count, sizeof(double)),
+			 .held = calloc(set->account_count, sizeof(double)),
 			 .free_to = calloc(set->account_count, sizeof(double)) };
 
 	for (size_t i = 0; i < set->account_count; i++) {
@@ -229,8 +246,8 @@ static struct row count_row(const struct lab_set *set, const char *kind)
 
 static bool is_declared(const char *kind)
 {
-	return strcmp(kind, "hard:newsletter") == 0 || strcmp(kind, "hard:invoice") == 0 || strcmp(kind, "hard:app") == 0 ||
-	       strcmp(kind, "hard:helpdesk") == 0;
+	return strcmp(kind, "hard:newsletter") == 0 || strcmp(kind, "hard:invoice") == 0 ||
+	       strcmp(kind, "hard:app") == 0 || strcmp(kind, "hard:helpdesk") == 0;
 }
 
 static double false_rate(const struct lab_set *set, bool declared, size_t *count_r)
@@ -266,22 +283,25 @@ static void print_result(struct lab_set *set)
 		if (r.n > 0)
 			printf(" %.2s%.0f", kinds[k], 100.0 * (double)r.found / (double)r.n);
 	}
-	printf(" | found %.1f%% of %zu esc %.0f/%.0f hold %.0f/%.0f rcpt %.0f/%.0f | FF %zu/%zu = %.1f / %.1f | held %.3f%% | h %.1f\n",
-	       100.0 * (double)all.found / (double)all.n, all.n, lab_quantile(all.free, all.n, .5), lab_quantile(all.free, all.n, .95),
-	       lab_quantile(all.held, all.n, .5), lab_quantile(all.held, all.n, .95), lab_quantile(all.free_to, all.n, .5),
-	       lab_quantile(all.free_to, all.n, .95), n, declared_n, rate, declared, 100.0 * (double)held / (double)legit,
-	       (double)set->thresholds.freeze);
+	printf(" | found %.1f%% of %zu esc %.0f/%.0f hold %.0f/%.0f rcpt %.0f/%.0f | FF %zu/%zu = %.1f / %.1f | held "
+	       "%.3f%% | h %.1f\n",
+	       100.0 * (double)all.found / (double)all.n, all.n, lab_quantile(all.free, all.n, .5),
+	       lab_quantile(all.free, all.n, .95), lab_quantile(all.held, all.n, .5),
+	       lab_quantile(all.held, all.n, .95), lab_quantile(all.free_to, all.n, .5),
+	       lab_quantile(all.free_to, all.n, .95), n, declared_n, rate, declared,
+	       100.0 * (double)held / (double)legit, (double)set->thresholds.freeze);
 	if (!options.list)
 		return;
 	for (size_t i = 0; i < set->account_count; i++) {
 		const struct lab_account *a = &set->accounts[i];
 		if (a->theft != NULL && (!a->gone || a->left_free > 15))
-			printf("%s %s %s %s: left %.0f to %.0f, held %zu\n", a->gone ? "LATE" : "MISSED", a->name, a->theft, a->history,
-			       a->left_free, a->left_free_to, a->held_stolen);
+			printf("%s %s %s %s: left %.0f to %.0f, held %zu\n", a->gone ? "LATE" : "MISSED", a->name,
+			       a->theft, a->history, a->left_free, a->left_free_to, a->held_stolen);
 	}
 	for (int i = 8; i < MR_SITE_TAIL_BINS; i++)
 		printf("%u ", set->tail[i]);
-	printf("tail\n%.0f ns an event, account %zu bytes, site %zu bytes; tail: expected %.1f (%.1f-%.1f) slope %.2f days %.0f\n",
+	printf("tail\n%.0f ns an event, account %zu bytes, site %zu bytes; tail: expected %.1f (%.1f-%.1f) slope "
+	       "%.2f days %.0f\n",
 	       1e9 * set->seconds / (double)set->weighed, sizeof(struct mr_account), sizeof(struct mr_site),
 	       (double)set->thresholds.expected, (double)set->thresholds.low, (double)set->thresholds.high,
 	       (double)set->thresholds.slope, set->thresholds.account_days);
@@ -291,8 +311,14 @@ static void forget_play(struct lab_set *set)
 {
 	for (size_t i = 0; i < set->account_count; i++) {
 		struct lab_account *a = &set->accounts[i];
-		struct lab_account fresh = { .name = a->name, .kind = a->kind, .theft = a->theft, .history = a->history,
-					     .hash = a->hash, .first = a->first, .last = a->last, .start = a->start,
+		struct lab_account fresh = { .name = a->name,
+					     .kind = a->kind,
+					     .theft = a->theft,
+					     .history = a->history,
+					     .hash = a->hash,
+					     .first = a->first,
+					     .last = a->last,
+					     .start = a->start,
 					     .last_false = -1000000 };
 		*a = fresh;
 	}

@@ -1,7 +1,7 @@
 /*
- * The slow-ramp attack in the laboratory: a thief who sends one message on the first day and a little more every day, from
- * one new network of the victim's country, to teach the baseline. 40 victims, each with its own traffic and a site of its
- * own, which is the worst case: nobody else teaches the site. Called by lab.c.
+ * The slow-ramp attack in the laboratory: a thief who sends one message on the first day and a little more every day,
+ * from one new network of the victim's country, to teach the baseline. 40 victims, each with its own traffic and a
+ * site of its own, which is the worst case: nobody else teaches the site. Called by lab.c.
  */
 #include <math.h>
 #include <stdio.h>
@@ -53,14 +53,15 @@ static int by_time(const void *a, const void *b)
 
 static size_t pick_victims(const struct lab_set *set, size_t victims[VICTIMS])
 {
-	size_t *fit = calloc(set->account_count, sizeof(*fit)), *events = calloc(set->account_count, sizeof(*events)), n = 0;
+	size_t *fit = calloc(set->account_count, sizeof(*fit)), *events = calloc(set->account_count, sizeof(*events)),
+	       n = 0;
 
 	for (size_t i = 0; i < set->event_count; i++)
 		events[set->events[i].account]++;
 	for (size_t i = 0; i < set->account_count; i++) {
 		const struct lab_account *a = &set->accounts[i];
-		if (a->theft == NULL && strncmp(a->kind, "hard:", 5) != 0 && strcmp(a->kind, "relay") != 0 && events[i] >= 100 &&
-		    a->last - a->first > 300LL * DAY_S)
+		if (a->theft == NULL && strncmp(a->kind, "hard:", 5) != 0 && strcmp(a->kind, "relay") != 0 &&
+		    events[i] >= 100 && a->last - a->first > 300LL * DAY_S)
 			fit[n++] = i;
 	}
 	size_t take = n < VICTIMS ? n : VICTIMS;
@@ -82,19 +83,28 @@ static size_t add_ramp(struct lab_event *events, size_t n, double growth, long l
 	for (int day = 0; day < DAYS; day++) {
 		double today = pow(growth, day);
 		for (int i = 0; i < (today < 300 ? (int)today : 300); i++)
-			events[n++] = (struct lab_event){ .t = from + (long long)day * DAY_S + 8 * 3600 + (long long)(share() * 9 * 3600),
-							  .stolen = true, .label = "ramp", .authenticated = true, .sender = 1,
-							  .sender_own = true, .sender_own_domain = true, .network = network,
-							  .asn = 64999, .country = country, .to_count = 1,
-							  .size = (int64_t)exp(9 + 0.5 * bell()), .refused = share() < 0.02,
+			events[n++] = (struct lab_event){ .t = from + (long long)day * DAY_S + 8 * 3600 +
+							       (long long)(share() * 9 * 3600),
+							  .stolen = true,
+							  .label = "ramp",
+							  .authenticated = true,
+							  .sender = 1,
+							  .sender_own = true,
+							  .sender_own_domain = true,
+							  .network = network,
+							  .asn = 64999,
+							  .country = country,
+							  .to_count = 1,
+							  .size = (int64_t)exp(9 + 0.5 * bell()),
+							  .refused = share() < 0.02,
 							  .spam = share() < 0.03 };
 	}
 	return n - first;
 }
 
 /* Messages that the thief sent until the freeze; all of them when there was none. */
-static bool play_one(const struct lab_set *set, const struct mr_hijack_policy *policy, struct lab_event *events, size_t n,
-		     long long from, double *sent_r)
+static bool play_one(const struct lab_set *set, const struct mr_hijack_policy *policy, struct lab_event *events,
+		     size_t n, long long from, double *sent_r)
 {
 	static struct mr_sent_to to[LAB_RECIPIENTS];
 	struct mr_site *site = malloc(sizeof(*site));
@@ -122,8 +132,8 @@ static bool play_one(const struct lab_set *set, const struct mr_hijack_policy *p
 	return found;
 }
 
-static void play_growth(const struct lab_set *set, const struct mr_hijack_policy *policy, const size_t *victims, size_t count,
-			double growth)
+static void play_growth(const struct lab_set *set, const struct mr_hijack_policy *policy, const size_t *victims,
+			size_t count, double growth)
 {
 	struct lab_event *events = malloc((set->event_count + 300 * DAYS) * sizeof(*events));
 	struct ramp ramp = { .sent = 0 };
@@ -144,8 +154,9 @@ static void play_growth(const struct lab_set *set, const struct mr_hijack_policy
 		qsort(events, n, sizeof(*events), by_time);
 		ramp.found += play_one(set, policy, events, n, from, &ramp.until[v]);
 	}
-	printf("%-12s growth %.2f: found %zu of %zu after %.0f/%.0f messages (p50/p95); unstopped %zu\n", set->label, growth,
-	       ramp.found, count, lab_quantile(ramp.until, count, .5), lab_quantile(ramp.until, count, .95), ramp.sent);
+	printf("%-12s growth %.2f: found %zu of %zu after %.0f/%.0f messages (p50/p95); unstopped %zu\n", set->label,
+	       growth, ramp.found, count, lab_quantile(ramp.until, count, .5), lab_quantile(ramp.until, count, .95),
+	       ramp.sent);
 	free(events);
 }
 

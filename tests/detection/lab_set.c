@@ -11,7 +11,7 @@ enum { SLOTS = 1 << 16 };
 struct index {
 	struct lab_set *set;
 	int slot[SLOTS];
-	uint64_t domains[64];          /* of the accounts: ours */
+	uint64_t domains[64]; /* of the accounts: ours */
 	size_t domain_count;
 };
 
@@ -62,8 +62,12 @@ static void add_account(struct index *x, char **word, int words)
 	struct lab_account *a = &set->accounts[set->account_count];
 	size_t at = 0;
 
-	*a = (struct lab_account){ .name = word[1], .kind = word[2], .hash = hash_of(word[1]), .first = atoll(word[3]),
-				   .last = atoll(word[4]), .last_false = -1000000 };
+	*a = (struct lab_account){ .name = word[1],
+				   .kind = word[2],
+				   .hash = hash_of(word[1]),
+				   .first = atoll(word[3]),
+				   .last = atoll(word[4]),
+				   .last_false = -1000000 };
 	if (words >= 9) {
 		a->theft = word[5];
 		a->history = word[6];
@@ -94,10 +98,18 @@ static void add_event(struct index *x, char **word, int words)
 	struct lab_event *e = &set->events[set->event_count++];
 	const char *account = word[3], *from = word[4], *country = word[6];
 
-	*e = (struct lab_event){ .id = atoll(word[1]), .t = atoll(word[2]), .account = find(x, hash_of(account)),
-				 .network = network_of(word[5]), .ours = strcmp(country, "ZZ") == 0, .size = atoll(word[8]),
-				 .refused = (size_t)atoll(word[9]), .spam = word[10][0] == '1', .authenticated = word[11][0] == '1',
-				 .label = word[12], .stolen = strcmp(word[12], "legit") != 0, .to_first = set->hash_count };
+	*e = (struct lab_event){ .id = atoll(word[1]),
+				 .t = atoll(word[2]),
+				 .account = find(x, hash_of(account)),
+				 .network = network_of(word[5]),
+				 .ours = strcmp(country, "ZZ") == 0,
+				 .size = atoll(word[8]),
+				 .refused = (size_t)atoll(word[9]),
+				 .spam = word[10][0] == '1',
+				 .authenticated = word[11][0] == '1',
+				 .label = word[12],
+				 .stolen = strcmp(word[12], "legit") != 0,
+				 .to_first = set->hash_count };
 	if (e->account < 0) {
 		fprintf(stderr, "lab: event of %s, which is no account\n", account);
 		exit(2);

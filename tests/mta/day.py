@@ -171,6 +171,7 @@ def write_policy(daemon, shipped, mode):
         (r"^control =.*$", f'control = "unix:{daemon.run_folder}/control.sock"'),
         (r"^user =.*$", f'user = "{daemon.user}"'),
         (r"^  events =.*$", f'  events = "{daemon.events_file}"'),
+        (r"^  # directory =.*$", '  directory = "none"'),
     ])
     if mode == "enforce":
         text = re.sub(r'^( *mode = )"observe"', r'\1"enforce"', text, flags=re.MULTILINE)
