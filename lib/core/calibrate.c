@@ -13,7 +13,7 @@
 #include "core/hijack_parts.h"
 #include "core/nats.h"
 
-#define DEFAULT_FREEZE 10.5
+#define DEFAULT_FREEZE 10.4
 #define DEFAULT_KNOB 5.0
 #define DEFAULT_SLOPE 0.66
 #define HOLD_BELOW 1.6

@@ -107,7 +107,8 @@ static void cap_bulk(struct mr_weighing *w)
 static bool only_bulk(const struct mr_weighing *w)
 {
 	return w->sending->authenticated && w->nats[MR_CHANNEL_PLACE] <= TRUSTED_BELOW &&
-	       w->nats[MR_CHANNEL_CLIENT] <= 0.5 && w->nats[MR_CHANNEL_SENDER] <= 0.5 && w->nats[MR_CHANNEL_COMPANY] <= 0.5;
+	       w->nats[MR_CHANNEL_CLIENT] <= 0.5 && w->nats[MR_CHANNEL_SENDER] <= 0.5 &&
+	       w->nats[MR_CHANNEL_COMPANY] <= 0.5;
 }
 
 static void weigh(const struct mr_hijack_policy *policy, struct mr_weighing *w)
@@ -175,8 +176,8 @@ static void learn(struct mr_weighing *w, struct mr_site *site)
 	struct mr_habit *habit = w->habit;
 
 	w->calm = w->evidence->total < CALM_BELOW || w->now_ms / MR_MINUTE_MS < (int64_t)habit->grace_minute;
-	/* An unproven network does not teach what is normal. */
-	w->teaches = w->trusted || habit->messages < 20 || !habit->home;
+	/* An unproven network does not teach what is normal, unless the account never had another. */
+	w->teaches = w->trusted || habit->messages < 20 || (!habit->home && w->early);
 	mr_novelty_learn(w, site);
 	mr_pace_learn(w, site);
 	mr_likeness_learn(w, site);

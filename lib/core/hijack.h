@@ -81,7 +81,8 @@ void mr_hijack_thresholds(const struct mr_hijack_policy *policy, const struct mr
 			  struct mr_thresholds *thresholds_r);
 /* What the evidence asks for, in rising order: freeze from thresholds.freeze; hold from thresholds.hold, unless about
  * 120 messages of a day were held before, which no owner's own mailing reaches: then freeze. A mailing from the usual
- * place and client cannot reach the freeze by its size alone: all that speaks for it is capped together. Modes, exemptions, the budget and the state are core/contain.h's. */
+ * place and client cannot reach the freeze by its size alone: all that speaks for it is capped together. Modes,
+ * exemptions, the budget and the state are core/contain.h's. */
 enum mr_hijack_says { MR_HIJACK_CALM, MR_HIJACK_WATCHES, MR_HIJACK_HOLDS, MR_HIJACK_FREEZES };
 enum mr_hijack_says mr_hijack_verdict(const struct mr_hijack_policy *policy, const struct mr_thresholds *thresholds,
 				      const struct mr_evidence *evidence);

@@ -27,6 +27,7 @@ struct mr_weighing {
 	bool hour_strange, hour_taught;
 	/* Found by place.c: */
 	bool trusted;           /* a place that has proved to be the account's own */
+	bool early;             /* a place that the account began with */
 	int place_class;        /* 0: known network, 1: new network, 2: new AS, 3: new country */
 	double place_charge;
 	/* Found by likeness.c: */

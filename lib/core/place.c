@@ -5,7 +5,7 @@
  * shares are a Dirichlet posterior over its own sessions, a thief's are 0.04, 0.10, 0.26, 0.60. An AS that is new to
  * the account is one that others of the site send from in 85 of 100 cases when the owner is there, in 40 when a thief
  * is. A network is trusted four days after it was first seen, when enough calm mail to known people came from it:
- * then a thief is there in 1 of 20 cases, -3 nats. Several new places within a day add up. The place of an episode is
+ * then a thief is there in 1 of 27 cases, -3.3 nats. Several new places within a day add up. The place of an episode is
  * the mean over the strangers that were written to: a mailing begun at the office may end at home, and owner and
  * thief may write in turn.
  * Source: Onaolapo et al. (2016) and Bursztein et al. (2014) on where thieves come from; MUAAA (2015).
@@ -13,8 +13,9 @@
 #include "core/hijack_parts.h"
 #include "core/nats.h"
 
-#define TRUSTED_NATS (-3.0)
+#define TRUSTED_NATS (-3.3)
 #define TRUST_DAYS 3
+#define EARLY_DAYS 30
 #define TRUST_GOOD 12 /* three messages to known people, each worth 4; one to strangers takes 1 back */
 #define THIEF_SITE_ASN 0.4
 #define OWNER_SITE_ASN 0.85
@@ -78,9 +79,18 @@ static double site_asn_weight(const struct mr_weighing *w)
 static double new_place_weight(const struct mr_weighing *w)
 {
 	const struct mr_habit *habit = w->habit;
-	double p0 = mr_share((double)habit->place_seen[w->place_class], (double)habit->sessions,
-			     owner_share[w->place_class], 25.0);
-	double nats = mr_ln(thief_share[w->place_class] / p0);
+	double owner = owner_share[w->place_class], thief = thief_share[w->place_class];
+	/* What is not told cannot be told apart: the shares of those classes go together. */
+	if (w->sending->asn == 0 && w->place_class == 1) {
+		owner += owner_share[2];
+		thief += thief_share[2];
+	}
+	if (w->sending->country == 0 && !w->sending->network_ours) {
+		owner += owner_share[3];
+		thief += thief_share[3];
+	}
+	double p0 = mr_share((double)habit->place_seen[w->place_class], (double)habit->sessions, owner, 25.0);
+	double nats = mr_ln(thief / p0);
 	double sure = habit->sessions / 6.0;
 
 	if (w->place_class >= 2)
@@ -109,9 +119,11 @@ void mr_place_weigh(struct mr_weighing *w)
 
 	if (!sending->authenticated || sending->network == 0) {
 		w->trusted = !sending->authenticated;
+		w->early = true;
 		return;
 	}
 	struct mr_habit_place *place = find_place(habit, sending->network);
+	w->early = place != NULL && place->first_day - habit->first_day <= EARLY_DAYS;
 	w->trusted = (sending->network_ours && habit->ours) || (place != NULL && has_proved(place, day_of(w)));
 	if (w->trusted) {
 		double sure = habit->messages / 10.0;

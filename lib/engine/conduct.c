@@ -302,8 +302,8 @@ static bool judge(struct mr_session *s, const struct mr_sending *sending, struct
 	mr_contain(&account->standing, the_case, &after);
 	if (after.state == MR_ACCOUNT_FROZEN && account->standing.state != MR_ACCOUNT_FROZEN)
 		(void)mr_orders_budget(s->engine, &s->policy->hijack.budget, c->now_ms, true);
-	outcome_r->over_budget = after.over_budget && is_news(&account->standing, MR_ACCOUNT_FROZEN);
 	outcome_r->told = enter(s, account, &after);
+	outcome_r->over_budget = after.over_budget && is_news(&account->standing, MR_ACCOUNT_FROZEN);
 	outcome_r->decision = after.decision;
 	if (c->now_ms > account->last_ms)
 		account->last_ms = c->now_ms;

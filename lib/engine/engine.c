@@ -46,7 +46,8 @@ unsigned mr_engine_needs_of(const struct mr_policy *policy, bool facts_wanted)
 	if (mr_policy_mode(policy, &policy->hijack.rule) != MR_MODE_OFF &&
 	    (policy->hijack.script_header != NULL || policy->hijack.spam_headers != NULL))
 		needs |= MR_NEEDS_HEADERS;
-	if (mr_policy_mode(policy, &policy->hijack.rule) != MR_MODE_OFF && policy->hijack.size_from_body)
+	/* While it only observes, what the client declares has to do: the body costs the mail server more than all else. */
+	if (mr_policy_mode(policy, &policy->hijack.rule) == MR_MODE_ENFORCE && policy->hijack.size_from_body)
 		needs |= MR_NEEDS_BODY;
 	if (counts_bytes(policy))
 		needs |= MR_NEEDS_BODY;

@@ -91,11 +91,12 @@ class Server:
             at += 1
         return found
 
-    def rss(self):
+    def rss(self, kind="VmRSS:"):
+        """kind: "RssAnon:" leaves out the files that are mapped, which the system may take back."""
         total = 0
         for pid in self.pids():
             with open("/proc/%d/status" % pid) as status:
-                total += sum(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+                total += sum(int(line.split()[1]) for line in status if line.startswith(kind))
         return total * 1024
 
     def stop(self):

@@ -352,7 +352,7 @@ static void report(struct load *load, double seconds, double cpu)
 static void usage(void)
 {
 	fputs("usage: load [--connections N] [--warm S] [--seconds S] [--think S] [--accounts N] [--body BYTES]\n"
-	      "            [--strangers PERCENT] [--pid PID]... [--idle] SOCKET\n"
+	      "            [--strangers PERCENT] [--zipf 1] [--pid PID]... [--idle] SOCKET\n"
 	      "Plays N sessions at once to the filter that listens on the unix socket and prints one JSON object:\n"
 	      "messages and server CPU (of the given processes) in the measured time; latency: the time that a message waits for answers, from MAIL to end of message.\n",
 	      stderr);
@@ -364,7 +364,7 @@ static void read_options(struct load *load, int argc, char **argv)
 	static const struct option options[] = {
 		{ "connections", 1, NULL, 'n' }, { "warm", 1, NULL, 'w' }, { "seconds", 1, NULL, 's' },
 		{ "think", 1, NULL, 't' }, { "accounts", 1, NULL, 'a' }, { "body", 1, NULL, 'b' },
-		{ "strangers", 1, NULL, 'x' }, { "pid", 1, NULL, 'p' }, { "idle", 0, NULL, 'i' }, { NULL, 0, NULL, 0 }
+		{ "strangers", 1, NULL, 'x' }, { "pid", 1, NULL, 'p' }, { "idle", 0, NULL, 'i' }, { "zipf", 1, NULL, 'z' }, { NULL, 0, NULL, 0 }
 	};
 	int option;
 
@@ -387,6 +387,8 @@ static void read_options(struct load *load, int argc, char **argv)
 			load->plan.strangers = (unsigned)number;
 		else if (option == 'p' && load->pid_count < PIDS)
 			load->pids[load->pid_count++] = (pid_t)number;
+		else if (option == 'z')
+			load->plan.zipf = number > 0;
 		else if (option == 'i')
 			load->idle = true;
 		else

@@ -94,14 +94,14 @@ def write(folder, accounts, everything=False, events=None):
 def write_state(folder, directory, accounts, events="none", windows="8G", ceiling=None, relayed=False, unauthenticated=None,
                 exempt=True, limits=True, exactly=False):
     """A policy that has room for so many accounts and sources in directory, or for exactly so many. ceiling: messages of a login before it is frozen,
-    but not those with a number below 1,000,000. relayed: 2001:db8:1::/48 may send without a login."""
+    but not those with a number below 1,000,000. relayed: 2001:db8::/32 may send without a login."""
     os.makedirs(folder, exist_ok=True)
     capacity = accounts if exactly else 2 * accounts + 1000  # new accounts may take up half of it
     hijack = "  messages = " + ceiling if ceiling else ""
     hijack += '  unauthenticated = "%s"' % unauthenticated if unauthenticated else ""
     lines(folder, "policy.conf", [STATE % {
         "folder": folder, "directory": directory, "accounts": capacity, "windows": windows, "events": events,
-        "office": '"192.0.2.0/24", "2001:db8:1::/48"' if relayed else '"192.0.2.0/24"', "hijack": hijack,
+        "office": '"192.0.2.0/24", "2001:db8::/32"' if relayed else '"192.0.2.0/24"', "hijack": hijack,
         "limits": TWO_LIMITS if limits else "",
         "exempt": EXCUSED % ("user0*@bench.example" if ceiling else "*@bench.example") if exempt else ""}])
     return os.path.join(folder, "policy.conf")

@@ -2,6 +2,7 @@
  * The steps of one session. See session.h. Not the sockets and not the clock, which are load.c's.
  */
 #include <arpa/inet.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@ void mr_bench_session_begin(struct mr_bench_session *session, const struct mr_be
 	session->serial = serial;
 	/* 2654435761 is odd and far from powers of two: serials in a row hit accounts far apart */
 	session->account = (unsigned)((serial * 2654435761ull >> 8) % plan->accounts);
+	if (plan->zipf)
+		session->account = (unsigned)exp(log(plan->accounts) * (double)(serial * 2654435761u) / 4294967296.0) - 1;
 	session->stranger = serial % 100 < plan->strangers;
 	session->answer = false;
 	session->header = 0;

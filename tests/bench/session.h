@@ -15,6 +15,7 @@ enum mr_bench_step {
 struct mr_bench_plan {
 	unsigned accounts;  /* distinct logins, senders and client addresses */
 	unsigned body;      /* bytes of body */
+	bool zipf;          /* the n-th account sends in proportion to 1/n, instead of all alike */
 	unsigned strangers; /* so many of 100 sessions send without a login to a recipient that is ours */
 };
 

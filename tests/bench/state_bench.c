@@ -34,7 +34,7 @@ struct bench {
 struct letter {
 	unsigned account;
 	unsigned address;          /* IPv4, in host order */
-	unsigned char prefix6;     /* not 0: IPv6 in 2001:db8:PREFIX::/48, with address behind it */
+	bool v6;                   /* the network 2001:db8::/32 with address behind it, a /64 */
 	bool without_login;
 	bool refusal_is_fine;
 };
@@ -126,13 +126,13 @@ static void close_bench(struct bench *bench)
 static size_t write_address(const struct letter *letter, unsigned char bytes_r[16])
 {
 	unsigned a = letter->address;
-	const unsigned char v6[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, letter->prefix6, (unsigned char)(a >> 8), (unsigned char)a,
-				       (unsigned char)(a >> 24), (unsigned char)(a >> 16), 0, 0, 0, 0, 0, 1 };
+	const unsigned char v6[16] = { 0x20, 0x01, 0x0d, 0xb8, (unsigned char)(a >> 24), (unsigned char)(a >> 16),
+				       (unsigned char)(a >> 8), (unsigned char)a, [15] = 1 };
 	const unsigned char v4[4] = { (unsigned char)(a >> 24), (unsigned char)(a >> 16), (unsigned char)(a >> 8),
 				      (unsigned char)a };
 
-	memcpy(bytes_r, letter->prefix6 != 0 ? v6 : v4, letter->prefix6 != 0 ? 16 : 4);
-	return letter->prefix6 != 0 ? 16 : 4;
+	memcpy(bytes_r, letter->v6 ? v6 : v4, letter->v6 ? 16 : 4);
+	return letter->v6 ? 16 : 4;
 }
 
 /* One session of one message. False: it was refused. */
@@ -281,7 +281,7 @@ static int flood(const char *policy, unsigned known, unsigned senders, unsigned 
 		for (unsigned k = i; k < i + BATCH; k++) {
 			uint64_t random = draw(&bench);
 			const struct letter letter = { .account = 10000000 + (i < senders ? k : (unsigned)(random % 100)),
-						       .address = (unsigned)(random >> 32), .prefix6 = 1, .without_login = true,
+						       .address = (unsigned)(random >> 32), .v6 = true, .without_login = true,
 						       .refusal_is_fine = true };
 
 			passed += play(&bench, &letter);

@@ -15,7 +15,7 @@
 
 #include "base/hash.h"
 #include "core/hijack.h"
-#include "tests/detection/lab.h"
+#include "lab.h"
 
 static struct lab_options options;
 

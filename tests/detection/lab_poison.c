@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "tests/detection/lab.h"
+#include "lab.h"
 
 enum { VICTIMS = 40, DAYS = 60, DAY_S = 86400 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "tests/detection/lab.h"
+#include "lab.h"
 
 enum { SLOTS = 1 << 16 };
 

@@ -396,6 +396,21 @@ def innocent(site):
                    "an innocent hour: nobody is held or frozen")
 
 
+def mailing(site):
+    """The owner, once, from her usual place, writes to many people whom she never wrote to."""
+    alice = site.people["alice"]
+    with site.day("mailing", 'mode = "enforce"') as mark:
+        with site.judged(alice, OFFICE, 60), site.log_in(alice, OFFICE) as client:
+            answers = [send(client, mail(alice, [f"<guest{n}@uni{n % 20}.example>"], 4000)) for n in range(60)]
+            client.quit()
+        site.equal((len(taken(answers)), site.of(mark, "account-frozen")), (60, []), "a mailing of 60 letters does not freeze "
+                   "its author", *answers[-3:])
+        print(f"# {site.name}: of 60 letters of a mailing {len(site.held(alice))} are held")
+        site.mailreeve("release", alice.login)
+        site.equal(site.write_mail(alice, ["<guest60@uni0.example>"]).last.code, 250, "nor does what comes after a release")
+        site.equal(get(site.of(mark, "verdict", alice)[-1], "mailreeve.verdict"), "accept", "which is not held")
+
+
 def sendmail_theft(site):
     alice, bob = site.people["alice"], site.people["bob"]
     with site.day("sendmail", 'mode = "enforce"') as mark:
@@ -463,7 +478,7 @@ def main():
     try:
         private = private_network(owners.CLIENTS)
         site, servers = begin_postfix(tap, folder, owners.make_owners(NAMES, 7), private)
-        play(site, servers, (theft, external_only, held_and_released, observed, innocent))
+        play(site, servers, (theft, external_only, held_and_released, observed, innocent, mailing))
         play_sendmail(tap, private)
     except Trouble as trouble:
         tap.ok(False, "the servers start", trouble)

@@ -11,7 +11,7 @@ enum { CONTACTS = 12, MOST_RECIPIENTS = 400 };
 static const int64_t HOUR_MS = INT64_C(3600000), DAY_MS = 24 * INT64_C(3600000);
 static const int64_t START_MS = INT64_C(19700) * 24 * INT64_C(3600000);
 
-static const uint64_t GOLDEN = 0x3db1d7926229d475;
+static const uint64_t GOLDEN = 0x3876832eb59054a8;
 
 /* A site with one account that is looked at. */
 struct world {
