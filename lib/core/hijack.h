@@ -52,7 +52,7 @@ struct mr_evidence {
 	float series;          /* messages of about a day with evidence near a freeze, this one too */
 	/* For words: what the pace channel measured. */
 	float pace_count, pace_peak;
-	uint8_t pace_window;   /* 0: 10 minutes, 1: an hour, 2: a day */
+	uint8_t pace_window;   /* 0: 10 minutes, 1: an hour, 2: a day, 3: this one message */
 	bool pace_recipients;  /* recipients, else messages */
 	uint32_t strangers;    /* recipients of this message that were new */
 };

@@ -92,11 +92,24 @@ static double crowd_weight(struct mr_weighing *w)
 	return mr_capped(sum, mr_weighing_doubt(w, MR_CHANNEL_PACE, CROWD_DOUBT));
 }
 
+/* For words: the recipients of this message against the most that the account is used to. */
+static void tell_crowd(struct mr_weighing *w)
+{
+	int class = MR_HABIT_CROWDS - 1;
+
+	while (class > 0 && w->habit->crowd[class] < 32)
+		class--;
+	w->evidence->pace_count = (float)w->sending->to_count;
+	w->evidence->pace_peak = (float)((2 << class) - 1);
+	w->evidence->pace_window = 3;
+	w->evidence->pace_recipients = true;
+}
+
 void mr_pace_weigh(struct mr_weighing *w)
 {
 	struct mr_habit *habit = w->habit;
 	double young = 1.0 + 1.0 / (1.0 + habit->messages / 10.0);
-	double worst = 0.0;
+	double worst = 1.0;
 
 	close_days(habit, (uint16_t)(w->now_ms / MR_DAY_MS));
 	for (int i = 0; i < 3; i++) {
@@ -108,18 +121,21 @@ void mr_pace_weigh(struct mr_weighing *w)
 			double peak = mr_small(habit->peak[i + 3 * j]);
 			if (peak < floor_of[i + 3 * j])
 				peak = floor_of[i + 3 * j];
-			double nats = TAIL * mr_ln(count / (young * peak));
-			if (nats <= worst)
+			double ratio = count / (young * peak);
+			if (ratio <= worst)
 				continue;
-			worst = nats;
+			worst = ratio;
 			w->evidence->pace_count = (float)count;
 			w->evidence->pace_peak = (float)peak;
 			w->evidence->pace_window = (uint8_t)i;
 			w->evidence->pace_recipients = j == 1;
 		}
 	}
-	double pace = mr_capped(worst, mr_weighing_doubt(w, MR_CHANNEL_PACE, PACE_DOUBT)), crowd = crowd_weight(w);
+	double crowd = crowd_weight(w);
+	double pace = mr_capped(TAIL * mr_ln(worst), mr_weighing_doubt(w, MR_CHANNEL_PACE, PACE_DOUBT));
 	w->nats[MR_CHANNEL_PACE] = pace > crowd ? pace : crowd;
+	if (crowd > pace)
+		tell_crowd(w);
 }
 
 void mr_pace_learn(struct mr_weighing *w, struct mr_site *site)

@@ -117,6 +117,7 @@ int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *pol
 	engine->notice = options->notice;
 	engine->notice_context = options->notice_context;
 	pthread_mutex_init(&engine->budget.lock, NULL);
+	pthread_mutex_init(&engine->lends.lock, NULL);
 	put_in_force(engine, policy, generation);
 	if (open_store(engine, options, policy) != MR_OK) {
 		mr_engine_free(&engine);
@@ -174,6 +175,7 @@ void mr_engine_free(struct mr_engine **engine)
 		mr_store_close(&(*engine)->store);
 	mr_policy_drop(&(*engine)->policy);
 	pthread_mutex_destroy(&(*engine)->budget.lock);
+	pthread_mutex_destroy(&(*engine)->lends.lock);
 	for (size_t i = 0; i < MR_ENGINE_SPARE_LINES; i++)
 		mr_free((*engine)->spare_lines[i]);
 	pthread_mutex_destroy(&(*engine)->lock);

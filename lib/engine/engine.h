@@ -25,6 +25,17 @@ struct mr_budget {
 	size_t next, count;
 };
 
+/* Which sources lend suspicion because of which account: the newest ones, as a ring, so that a thaw can take it back. */
+enum { MR_ENGINE_LENDS = 64 };
+
+struct mr_lends {
+	pthread_mutex_t lock;
+	struct {
+		struct mr_key account, source;
+	} lent[MR_ENGINE_LENDS];
+	size_t next;
+};
+
 struct mr_engine {
 	pthread_mutex_t lock; /* for policy */
 	struct mr_policy *policy;
@@ -47,6 +58,7 @@ struct mr_engine {
 	struct mr_statetime time;
 	int64_t swept_ms;            /* when what is over was last looked for; the ticking thread's */
 	struct mr_budget budget;
+	struct mr_lends lends;
 	struct mr_tally tally;
 	_Atomic int64_t began_ms;    /* wall clock, when it said that it takes mail; 0: never */
 	_Atomic unsigned blocks[129]; /* how many prefixes of each length are blocked */

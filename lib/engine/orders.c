@@ -89,6 +89,8 @@ static int change_account(struct carrying *c, enum mr_account_kind kind, struct 
 	change_standing(c, account);
 	*copy_r = *account;
 	mr_store_account_done(c->engine->store, account, true);
+	if (thaw && !c->request->nothing_learned)
+		mr_sending_forgive(c->engine, &key, c->state_ms);
 	return MR_OK;
 }
 

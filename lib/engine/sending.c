@@ -163,6 +163,17 @@ void mr_sending_begin_source(struct mr_session *s, struct mr_source *source, int
 	source->prefix = (uint8_t)mr_sending_source_prefix(&s->connection.client_ip, source->address);
 }
 
+static void remember_lend(struct mr_engine *engine, const struct mr_key *account, const struct mr_key *source)
+{
+	struct mr_lends *lends = &engine->lends;
+
+	pthread_mutex_lock(&lends->lock);
+	lends->lent[lends->next].account = *account;
+	lends->lent[lends->next].source = *source;
+	lends->next = (lends->next + 1) % MR_ENGINE_LENDS;
+	pthread_mutex_unlock(&lends->lock);
+}
+
 void mr_sending_lend(struct mr_session *s, const struct mr_sending *sending)
 {
 	struct mr_source *source;
@@ -178,4 +189,32 @@ void mr_sending_lend(struct mr_session *s, const struct mr_sending *sending)
 		mr_sending_begin_source(s, source, sending->time_ms);
 	mr_company_lend(source, sending);
 	mr_store_source_done(s->engine->store, source, true);
+	remember_lend(s->engine, &s->conduct.key, &key);
+}
+
+static void forgive_source(struct mr_engine *engine, const struct mr_key *key, int64_t now_ms)
+{
+	struct mr_source *source;
+	bool fresh;
+
+	source = mr_store_source_get(engine->store, key, now_ms, false, &fresh);
+	if (source == NULL)
+		return;
+	mr_company_forgive(source);
+	mr_store_source_done(engine->store, source, true);
+}
+
+void mr_sending_forgive(struct mr_engine *engine, const struct mr_key *account, int64_t now_ms)
+{
+	struct mr_lends *lends = &engine->lends;
+	struct mr_key found[MR_ENGINE_LENDS];
+	size_t count = 0;
+
+	pthread_mutex_lock(&lends->lock);
+	for (size_t i = 0; i < MR_ENGINE_LENDS; i++)
+		if (memcmp(&lends->lent[i].account, account, sizeof(*account)) == 0)
+			found[count++] = lends->lent[i].source;
+	pthread_mutex_unlock(&lends->lock);
+	for (size_t i = 0; i < count; i++)
+		forgive_source(engine, &found[i], now_ms);
 }

@@ -13,6 +13,8 @@ bool mr_sending_source_key(struct mr_session *session, struct mr_key *key_r);
 void mr_sending_begin_source(struct mr_session *session, struct mr_source *source, int64_t now_ms);
 /* The session's account was frozen: its source lends suspicion from now on. */
 void mr_sending_lend(struct mr_session *session, const struct mr_sending *sending);
+/* The account was thawed as harmless: what sources lend because of it is taken back, as far as it is still known. */
+void mr_sending_forgive(struct mr_engine *engine, const struct mr_key *account, int64_t now_ms);
 
 /* An address as it is kept in a source record: IPv4 mapped into IPv6, bits behind length zero. length: 0..32 or 0..128;
  * returns the bits of the record that count. */

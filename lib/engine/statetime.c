@@ -40,10 +40,12 @@ void mr_statetime_tick(struct mr_statetime *time, int64_t wall_ms, int64_t stead
 {
 	int64_t elapsed = time->ticking ? steady_ms - time->tick_steady : 0;
 	int64_t stepped = time->ticking ? wall_ms - atomic_load(&time->tick_wall) - elapsed : 0;
+	int64_t state = atomic_load(&time->tick_state);
 
 	if (elapsed < 0)
 		elapsed = 0;
-	atomic_store(&time->tick_state, follow(atomic_load(&time->tick_state) + elapsed, wall_ms, elapsed));
+	/* Begun without a time: there is nothing that a wrong clock could end. */
+	atomic_store(&time->tick_state, state == INT64_MIN ? wall_ms : follow(state + elapsed, wall_ms, elapsed));
 	atomic_store(&time->tick_wall, wall_ms);
 	time->tick_steady = steady_ms;
 	time->ticking = true;

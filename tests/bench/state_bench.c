@@ -5,7 +5,8 @@
  *   state_bench decide POLICY ACCOUNTS ROUNDS        CPU a message; memory of an account and of a source
  *   state_bench fill POLICY ACCOUNTS TIMES           fills the folder of the policy: TIMES messages of each account
  *   state_bench flood POLICY KNOWN SENDERS ADDRESSES strangers come, KNOWN accounts stay
- *   state_bench freeze POLICY SECONDS                other messages while accounts are frozen, and while none are
+ *   state_bench freeze POLICY FILE SECONDS           other messages while accounts are frozen, and while none are; one
+ *                                                    freeze beside an append to FILE
  * The names and addresses are those that load.c plays. Time is made up, and passes so that an account sends once an hour.
  */
 #include <fcntl.h>
@@ -303,14 +304,13 @@ static int flood(const char *policy, unsigned known, unsigned senders, unsigned 
 
 /* ---- freeze ---- */
 
-enum { FREEZES_A_SECOND = 1000, SAMPLES = 4000000 };
+enum { FREEZES_A_SECOND = 1000, OTHERS_A_SECOND = 2000 };
 
 struct freezer {
 	struct bench *bench;
 	unsigned next;
 	atomic_bool on, stop;
-	uint64_t ordered;
-	double begun_ns;
+	atomic_ulong ordered;
 };
 
 /* Accounts that send more than the policy's ceiling: the second message freezes. */
@@ -322,7 +322,7 @@ static void freeze_next(struct freezer *freezer)
 	freezer->next++;
 	for (unsigned i = 0; i < 3; i++)
 		play(freezer->bench, &letter);
-	freezer->ordered++;
+	atomic_fetch_add(&freezer->ordered, 1);
 }
 
 /* As many a second as was asked for, evenly. */
@@ -353,26 +353,25 @@ static int by_size(const void *a, const void *b)
 /* Other messages for a second, 2,000 of them evenly; the p99 of their time in us. */
 static double others(struct bench *bench, float *sample, double *p50_r)
 {
-	enum { RATE = 2000 };
 	struct timespec next;
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
-	for (unsigned i = 0; i < RATE; i++) {
+	for (unsigned i = 0; i < OTHERS_A_SECOND; i++) {
 		unsigned account = (unsigned)(draw(bench) % 10000);
 		const struct letter letter = { .account = account, .address = own_address(account) };
 		double begun = clock_of(CLOCK_MONOTONIC);
 
 		play(bench, &letter);
 		sample[i] = (float)((clock_of(CLOCK_MONOTONIC) - begun) / 1000);
-		next.tv_nsec += 1000000000 / RATE;
+		next.tv_nsec += 1000000000 / OTHERS_A_SECOND;
 		next.tv_sec += next.tv_nsec / 1000000000;
 		next.tv_nsec %= 1000000000;
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 		bench->now_ms += (double)HOUR_MS / 10000 * 4;
 	}
-	qsort(sample, RATE, sizeof(*sample), by_size);
-	*p50_r = (double)sample[RATE / 2];
-	return (double)sample[RATE * 99 / 100];
+	qsort(sample, OTHERS_A_SECOND, sizeof(*sample), by_size);
+	*p50_r = (double)sample[OTHERS_A_SECOND / 2];
+	return (double)sample[OTHERS_A_SECOND * 99 / 100];
 }
 
 /* The time from the end of the message that freezes until its line leaves, which is after the commit; and an append with
@@ -404,7 +403,7 @@ static int freeze(const char *policy, const char *append_to, unsigned seconds)
 {
 	struct bench bench = { .now_ms = 0 }, mine;
 	struct freezer freezer = { .bench = &bench };
-	float *sample = calloc(SAMPLES, sizeof(*sample));
+	float *sample = calloc(OTHERS_A_SECOND, sizeof(*sample));
 	int fd = open(append_to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	pthread_t thread;
 
@@ -420,14 +419,14 @@ static int freeze(const char *policy, const char *append_to, unsigned seconds)
 	mine.random = bench.random;
 	for (unsigned i = 0; i < seconds * 2; i++) {
 		unsigned long frozen = atomic_load(&bench.frozen);
-		uint64_t ordered = freezer.ordered;
+		unsigned long ordered = atomic_load(&freezer.ordered);
 		double p50, p99;
 
 		atomic_store(&freezer.on, i % 2 == 1);
 		p99 = others(&mine, sample, &p50);
-		printf("{\"freezing\":%s,\"p50_us\":%.2f,\"p99_us\":%.2f,\"frozen\":%lu,\"ordered\":%llu}\n",
+		printf("{\"freezing\":%s,\"p50_us\":%.2f,\"p99_us\":%.2f,\"frozen\":%lu,\"ordered\":%lu}\n",
 		       i % 2 == 1 ? "true" : "false", p50, p99, atomic_load(&bench.frozen) - frozen,
-		       (unsigned long long)(freezer.ordered - ordered));
+		       atomic_load(&freezer.ordered) - ordered);
 		fflush(stdout);
 	}
 	atomic_store(&freezer.stop, true);

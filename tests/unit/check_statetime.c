@@ -83,6 +83,19 @@ START_TEST(is_the_callers_time_without_ticks)
 }
 END_TEST
 
+/* Ticks that begin later than the messages. */
+START_TEST(begins_without_a_time)
+{
+	struct world w = { .wall = WALL, .steady = STEADY };
+
+	mr_statetime_begin(&w.time, NULL, INT64_MIN);
+	ck_assert_int_eq(tick(&w), 0);
+	ck_assert_int_eq(now_of(&w), WALL);
+	pass(&w, 10 * SECOND);
+	ck_assert_int_eq(now_of(&w), w.wall);
+}
+END_TEST
+
 static const int64_t steps[] = { HOUR, -HOUR, DAY, -DAY, 10 * YEAR, -10 * YEAR };
 
 /* The wall clock is set. At once nothing happens; then the state follows, at most twice and at least half as fast as time
@@ -262,6 +275,7 @@ int main(void)
 
 	tcase_add_test(tests, goes_with_the_wall_clock);
 	tcase_add_test(tests, is_the_callers_time_without_ticks);
+	tcase_add_test(tests, begins_without_a_time);
 	tcase_add_loop_test(tests, does_not_jump, 0, many);
 	tcase_add_loop_test(tests, comes_back, 0, many);
 	tcase_add_loop_test(tests, follows_in_the_end, 0, 2);
