@@ -68,6 +68,13 @@ void mr_contain_note(struct mr_standing *standing, const struct mr_evidence *evi
 	standing->threshold = hundredths(threshold);
 }
 
+static void hold_message(struct mr_containment *r)
+{
+	r->state = MR_ACCOUNT_HELD;
+	r->decision.verdict = MR_HOLD;
+	r->decision.reason = MR_REASON_HIJACK_SUSPICION;
+}
+
 /* What the message gets, and the state, when the evidence is past the threshold. */
 static void past_threshold(const struct mr_contain_case *c, struct mr_containment *r)
 {
@@ -82,9 +89,7 @@ static void past_threshold(const struct mr_contain_case *c, struct mr_containmen
 		r->decision.reason = MR_REASON_HIJACK_EVIDENCE;
 		return;
 	case MR_HIJACK_HOLD:
-		r->state = MR_ACCOUNT_HELD;
-		r->decision.verdict = MR_HOLD;
-		r->decision.reason = MR_REASON_HIJACK_SUSPICION;
+		hold_message(r);
 		return;
 	case MR_HIJACK_ALERT:
 		return;
@@ -104,11 +109,8 @@ static void follow_evidence(const struct mr_contain_case *c, struct mr_containme
 		return;
 	case MR_HIJACK_HOLDS:
 		r->state = MR_ACCOUNT_WATCHED;
-		if (!c->policy->hold || c->policy->action == MR_HIJACK_ALERT)
-			return;
-		r->state = MR_ACCOUNT_HELD;
-		r->decision.verdict = MR_HOLD;
-		r->decision.reason = MR_REASON_HIJACK_SUSPICION;
+		if (c->policy->hold && c->policy->action != MR_HIJACK_ALERT)
+			hold_message(r);
 		return;
 	case MR_HIJACK_FREEZES:
 		r->state = MR_ACCOUNT_WATCHED;

@@ -55,7 +55,7 @@ struct mr_account {
 	char name[MR_ACCOUNT_NAME_MAX]; /* canonical, not ended by a NUL when it fills the room */
 };
 
-/* Whether its enumerations and texts are what they can be. It does not look at the habit. Thread-safe. */
+/* Whether its enumerations and texts are what they can be. The habit is mr_habit_valid's. Thread-safe. */
 bool mr_account_valid(const struct mr_account *account);
 
 #endif

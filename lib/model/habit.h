@@ -6,6 +6,8 @@
 #ifndef MR_MODEL_HABIT_H
 #define MR_MODEL_HABIT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "model/channel.h"
@@ -106,6 +108,10 @@ struct mr_habit {
 	uint8_t days[MR_HABIT_DAYS];     /* messages a day: [0] is the day before `day`; see mr_habit_day_messages */
 	uint64_t recipient[2][MR_HABIT_RECIPIENT_WORDS]; /* Bloom filters: newer and older generation */
 };
+
+/* Whether all its floats are finite, as others would poison every sum, and the place of the next size is one. It looks at
+ * nothing else. Thread-safe. */
+bool mr_habit_valid(const struct mr_habit *habit);
 
 /* What all accounts of the site do: where an account with little history is taken to start from. */
 struct mr_site {

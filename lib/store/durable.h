@@ -1,6 +1,6 @@
 /*
  * What the store asks of its durable part, and nothing else knows of it: two files, one for orders, where every commit is
- * on disk when it returns, and one for all that is written behind. lmdb.c is such a part; the tests have others.
+ * on disk when it returns, and one for all that is written behind. lmdb*.c is such a part; the tests have others.
  *
  * commit is called by one thread at a time, write by another; load, before both, and close, after both, by a third.
  */

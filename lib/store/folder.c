@@ -1,5 +1,5 @@
 /*
- * Opens the folder of the state and looks at who owns it, as nothing in it may be somebody else's. Called by lmdb.c.
+ * Opens the folder of the state and looks at who owns it, as nothing in it may be somebody else's. Called by lmdb*.c.
  * Sentences name the path, the cause and the cure, as an administrator reads them at the start of the daemon.
  */
 #include "store/folder.h"

@@ -1,5 +1,5 @@
 /*
- * Records to bytes and back, with checksum, version and checks of every member. Not the files themselves: lmdb.c.
+ * Records to bytes and back, with checksum, version and checks of every member. Not the files themselves: lmdb*.c.
  *
  * A new version of a record gets a new number and a row in versions[], with the function that makes today's record out of
  * it. Values of several versions live side by side: each says its own, and is written anew in today's when it changes.
@@ -169,6 +169,9 @@ int mr_format_read_account(const void *key, size_t key_n, const void *value, siz
 		return MR_ERR_SYNTAX;
 	memcpy(&account_r->key, key, KEY);
 	versions[version].account_up(bytes, account_r);
+	/* Habits can be learned again; that the account is frozen must not be forgotten with them. */
+	if (!mr_habit_valid(&account_r->habit))
+		memset(&account_r->habit, 0, sizeof(account_r->habit));
 	return mr_account_valid(account_r) ? 0 : MR_ERR_SYNTAX;
 }
 

@@ -67,7 +67,7 @@ bool mr_notes_collect(struct mr_notes *notes, mr_note_take *take, void *context)
 /* Every note counts as changed. */
 void mr_notes_change_all(struct mr_notes *notes);
 
-/* ---- orders.c ---- */
+/* ---- orders.c, orders_journal.c, orders_commit.c ---- */
 struct mr_orders *mr_orders_new(struct mr_store *store);
 /* Commits what waits, if that works. */
 void mr_orders_free(struct mr_orders **orders);

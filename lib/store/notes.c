@@ -1,6 +1,6 @@
 /*
  * Small named values: few, read and written seldom, so they are a list under one lock. Called by the engine through
- * store.h, and by behind.c, which writes them.
+ * store.h, and by behind_collect.c, which writes them.
  */
 #include "store/internal.h"
 

@@ -1,7 +1,7 @@
 /*
  * Walks the B-trees of an LMDB 0.9 file (64-bit, little-endian, no duplicates): the two meta pages, the tree of free
  * pages, the main tree and the named trees in it. It says nothing of what the values mean: format.c does.
- * Called by lmdb.c before it opens a file.
+ * Called by lmdb_file.c before it opens a file.
  */
 #include "store/pages.h"
 

@@ -1,6 +1,6 @@
 /*
  * Blocks of many sizes for the counters of hard limits. Not for accounts and sources: table.c has those.
- * Called by store.c for the engine and by behind.c, which writes them.
+ * Called by store.c for the engine and by behind_collect.c, which writes them.
  */
 #include "store/windows.h"
 
@@ -223,12 +223,26 @@ static void forget_one(struct mr_windows *windows, struct shard *shard, int64_t 
 	forget(windows, shard, shard->last);
 }
 
-/* How long ago the block of a shard that was not used for longest was used, -1 when there is none; an idle one counts as
- * older than any other. */
-static int64_t age_of(const struct shard *shard, int64_t now_ms)
+/* Moves the hand on to a block that nobody used since it came by last, or that is idle. */
+static void turn_hand(struct shard *shard, int64_t now_ms)
+{
+	struct window *window = shard->last;
+
+	for (int i = 0; i < ROUNDS_MOST && window != NULL && window->used && now_ms - window->last_ms < window->idle_ms;
+	     i++, window = shard->last) {
+		window->used = false;
+		use_take(shard, window);
+		use_push(shard, window);
+	}
+}
+
+/* How long ago the block of a shard was used that is next to go, -1 when there is none; an idle one counts as older than
+ * any other. */
+static int64_t age_of(struct shard *shard, int64_t now_ms)
 {
 	int64_t age;
 
+	turn_hand(shard, now_ms);
 	if (shard->last == NULL)
 		return -1;
 	age = now_ms > shard->last->last_ms ? now_ms - shard->last->last_ms : 0;

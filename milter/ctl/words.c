@@ -178,7 +178,7 @@ void mr_words_next(const json_t *row)
 	(void)mr_safe(mr_text_of(row, "name"), name, sizeof(name));
 	if (strcmp(state, "frozen") == 0)
 		printf("What to do: ask the owner by telephone.\n"
-		       "  She sent it herself:         mailreeve thaw %s\n"
+		       "  The owner sent it:           mailreeve thaw %s\n"
 		       "  The password was stolen:     change it, then mailreeve thaw --stolen %s\n",
 		       name, name);
 	else if (strcmp(state, "held") == 0)

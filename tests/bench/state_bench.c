@@ -11,6 +11,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,16 +314,19 @@ struct freezer {
 	atomic_ulong ordered;
 };
 
-/* Accounts that send more than the policy's ceiling: the second message freezes. */
-static void freeze_next(struct freezer *freezer)
+/* An account that sends more than the policy's ceiling: the second message freezes. When that was begun. */
+static double freeze_next(struct freezer *freezer)
 {
-	struct letter letter = { .account = 20000000 + freezer->next, .address = own_address(freezer->next),
-				 .refusal_is_fine = true };
+	const struct letter letter = { .account = 20000000 + freezer->next, .address = own_address(freezer->next),
+				       .refusal_is_fine = true };
+	double begun;
 
 	freezer->next++;
-	for (unsigned i = 0; i < 3; i++)
-		play(freezer->bench, &letter);
+	play(freezer->bench, &letter);
+	begun = clock_of(CLOCK_MONOTONIC);
+	play(freezer->bench, &letter);
 	atomic_fetch_add(&freezer->ordered, 1);
+	return begun;
 }
 
 /* As many a second as was asked for, evenly. */
@@ -334,7 +338,7 @@ static void *run_freezer(void *context)
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	while (!atomic_load(&freezer->stop)) {
 		if (atomic_load(&freezer->on))
-			freeze_next(freezer);
+			(void)freeze_next(freezer);
 		next.tv_nsec += 1000000000 / FREEZES_A_SECOND;
 		next.tv_sec += next.tv_nsec / 1000000000;
 		next.tv_nsec %= 1000000000;
@@ -374,7 +378,7 @@ static double others(struct bench *bench, float *sample, double *p50_r)
 	return (double)sample[OTHERS_A_SECOND * 99 / 100];
 }
 
-/* The time from the end of the message that freezes until its line leaves, which is after the commit; and an append with
+/* The time from the start of the message that freezes until its line leaves, which is after the commit; and an append with
  * fdatasync of as many bytes, in turn. us. */
 static void one_by_one(struct freezer *freezer, int fd, unsigned times)
 {
@@ -387,12 +391,11 @@ static void one_by_one(struct freezer *freezer, int fd, unsigned times)
 		if (write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes) || fdatasync(fd) != 0)
 			give_up("append", "failed");
 		appended = clock_of(CLOCK_MONOTONIC) - begun;
-		begun = clock_of(CLOCK_MONOTONIC);
-		freeze_next(freezer);
+		begun = freeze_next(freezer);
 		while (atomic_load(&freezer->bench->frozen) == frozen) {
 			if (clock_of(CLOCK_MONOTONIC) - begun > 5e9)
 				give_up("a freeze", "did not come");
-			usleep(10);
+			sched_yield();
 		}
 		printf("{\"append_us\":%.1f,\"freeze_us\":%.1f}\n", appended / 1000,
 		       (clock_of(CLOCK_MONOTONIC) - begun) / 1000);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <lmdb.h>
+#include <math.h>
 #include <sys/wait.h>
 
 #include "../unit/harness.h"
@@ -145,6 +146,31 @@ START_TEST(everything_is_there_after_a_restart)
 	ck_assert_uint_eq(counts.known_accounts, 151);
 	ck_assert_int_eq(mr_store_order_wait(store, &order, NULL, NULL), 0);
 	ck_assert_uint_eq(order.number, 2);
+	mr_store_close(&store);
+}
+END_TEST
+
+START_TEST(a_habit_that_cannot_be_is_begun_anew)
+{
+	static const struct { float series, yes; uint8_t size_next; bool kept; } cases[] = {
+		{ 1e38f, -1.0f, MR_HABIT_SIZES - 1, true }, { INFINITY, 0.0f, 0, false }, { 0.0f, NAN, 0, false },
+		{ 0.0f, 0.0f, MR_HABIT_SIZES, false },
+	};
+	struct mr_store *store = open_here();
+	struct mr_account *account = get(store, "joe", 1, true, NULL);
+
+	account->habit.series = cases[_i].series;
+	account->habit.strange_hour.yes = cases[_i].yes;
+	account->habit.size_next = cases[_i].size_next;
+	account->standing.state = MR_ACCOUNT_FROZEN;
+	mr_store_account_done(store, account, true);
+	mr_store_close(&store);
+	store = open_here();
+	account = get(store, "joe", 1, false, NULL);
+	ck_assert_ptr_nonnull(account);
+	ck_assert_int_eq(account->standing.state, MR_ACCOUNT_FROZEN);
+	ck_assert_int_eq(account->habit.series > 0.0f, cases[_i].kept);
+	mr_store_account_done(store, account, false);
 	mr_store_close(&store);
 }
 END_TEST
@@ -793,6 +819,7 @@ int main(void)
 	tcase_set_timeout(tests, 300);
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, everything_is_there_after_a_restart);
+	tcase_add_loop_test(tests, a_habit_that_cannot_be_is_begun_anew, 0, 4);
 	tcase_add_test(tests, what_was_flushed_outlives_a_kill);
 	tcase_add_test(tests, an_order_is_stronger_than_an_older_record);
 	tcase_add_test(tests, orders_that_come_in_the_wrong_order_do_not_undo_each_other);
