@@ -325,6 +325,7 @@ def main():
     options.build = os.path.abspath(options.build)
     options.connections = options.connections or [16, 64, 256]
     options.state_accounts = options.state_accounts or [1000, 100000, 1000000, 10000000]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end with it
     bench = Bench(options)
     machine()
     try:

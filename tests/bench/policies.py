@@ -66,7 +66,7 @@ log: { events = "%(events)s" }
 TWO_LIMITS = """  rates = (
   { name = "login"  mode = "enforce"  action = "tempfail"  messages = [ "100000/1h" ]  recipients = [ "200000/1h" ] } )"""
 
-EXCUSED = """exemptions: ( { name = "load"  login = "%s"  rules = [ "hijack" ]  owner = "bench"
+EXCUSED = """exemptions: ( { name = "load"  %s  rules = [ "hijack" ]  owner = "bench"
   reason = "the load of the benchmark repeats itself"  expires = "2099-12-31" } )"""
 
 
@@ -92,18 +92,22 @@ def write(folder, accounts, everything=False, events=None):
 
 
 def write_state(folder, directory, accounts, events="none", windows="8G", ceiling=None, relayed=False, unauthenticated=None,
-                exempt=True, limits=True, exactly=False):
+                limits=True, exactly=False):
     """A policy that has room for so many accounts and sources in directory, or for exactly so many. ceiling: messages of a login before it is frozen,
     but not those with a number below 1,000,000. relayed: 2001:db8::/32 may send without a login."""
     os.makedirs(folder, exist_ok=True)
     capacity = accounts if exactly else 2 * accounts + 1000  # new accounts may take up half of it
+    if relayed:
+        excused = 'network = [ "2001:db8::/32", "20.0.0.0/6" ]'
+    else:
+        excused = 'login = "%s"' % ("user0*@bench.example" if ceiling else "*@bench.example")
     hijack = "  messages = " + ceiling if ceiling else ""
     hijack += '  unauthenticated = "%s"' % unauthenticated if unauthenticated else ""
     lines(folder, "policy.conf", [STATE % {
         "folder": folder, "directory": directory, "accounts": capacity, "windows": windows, "events": events,
         "office": '"192.0.2.0/24", "2001:db8::/32"' if relayed else '"192.0.2.0/24"', "hijack": hijack,
         "limits": TWO_LIMITS if limits else "",
-        "exempt": EXCUSED % ("user0*@bench.example" if ceiling else "*@bench.example") if exempt else ""}])
+        "exempt": EXCUSED % excused}])
     return os.path.join(folder, "policy.conf")
 
 

@@ -282,7 +282,7 @@ static int flood(const char *policy, unsigned known, unsigned senders, unsigned 
 		begun = clock_of(CLOCK_THREAD_CPUTIME_ID);
 		for (unsigned k = i; k < i + BATCH; k++) {
 			uint64_t random = draw(&bench);
-			const struct letter letter = { .account = 10000000 + (i < senders ? k : (unsigned)(random % 100)),
+			const struct letter letter = { .account = 10000000 + (i < senders ? k : (unsigned)(random % senders)),
 						       .address = (unsigned)(random >> 32), .v6 = true, .without_login = true,
 						       .refusal_is_fine = true };
 

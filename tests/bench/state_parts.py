@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 
 import policies
@@ -266,9 +267,9 @@ def ablation(bench, figure, say):
     say("the detector with each channel off")
     source = os.path.join(bench.here, "..", "detection")
     made, labels = os.path.join(bench.folder, "world.ndjson.gz"), os.path.join(bench.folder, "world.json")
-    subprocess.run([os.path.join(source, "make_world.py"), "--seed", str(bench.options.seed), made, labels], check=True)
+    subprocess.run([sys.executable, os.path.join(source, "make_world.py"), "--seed", str(bench.options.seed), made, labels], check=True)
     lab = os.path.join(bench.folder, "world.lab")
-    subprocess.run([os.path.join(source, "lab_set.py"), made, labels, lab], check=True)
+    subprocess.run([sys.executable, os.path.join(source, "lab_set.py"), made, labels, lab], check=True)
     table = subprocess.run([bench.program("tests/bench/lab"), "--ablation", lab], stdout=subprocess.PIPE, check=True,
                            text=True).stdout
     for i, line in enumerate(table.splitlines()):
