@@ -111,11 +111,12 @@ void mr_hijack_thresholds(const struct mr_hijack_policy *policy, const struct mr
 	double knob = policy->false_freezes < 0.01 ? 0.01 : policy->false_freezes;
 	double usual = default_freeze(knob), freeze = usual;
 	double per_year = site->account_days > 0.0 ? tail.exceedances * 365250.0 / site->account_days : 0.0;
+	double wanted = EVENTS_LEAST * 365250.0 / knob;
 	bool fits = tail.exceedances >= TAIL_LEAST;
 
-	*thresholds_r = (struct mr_thresholds){ .account_days = site->account_days,
+	*thresholds_r = (struct mr_thresholds){ .account_days = site->account_days, .account_days_wanted = wanted,
 						.exceedances = (uint32_t)tail.exceedances, .slope = (float)tail.slope };
-	if (policy->calibrate && fits && site->account_days * knob >= EVENTS_LEAST * 365250.0) {
+	if (policy->calibrate && fits && site->account_days >= wanted) {
 		freeze = tail.from + (per_year > knob ? mr_ln(per_year / knob) / tail.slope_low : 0.0);
 		freeze = freeze < usual - BELOW_DEFAULT ? usual - BELOW_DEFAULT : freeze;
 		freeze = freeze > usual + ABOVE_DEFAULT ? usual + ABOVE_DEFAULT : freeze;

@@ -74,6 +74,7 @@ struct mr_thresholds {
 	float expected, low, high; /* wrong freezes per 1000 account-years */
 	bool calibrated;
 	double account_days;   /* what it is estimated from */
+	double account_days_wanted; /* from which the site's own traffic decides */
 	uint32_t exceedances;
 	float slope;           /* of the tail, per nat */
 };

@@ -160,6 +160,7 @@ static json_t *thresholds_json(const struct mr_thresholds *t)
 	json_object_set_new(object, "high", json_real((double)t->high));
 	json_object_set_new(object, "calibrated", json_boolean(t->calibrated));
 	json_object_set_new(object, "account_days", json_real(t->account_days));
+	json_object_set_new(object, "account_days_wanted", json_real(t->account_days_wanted));
 	json_object_set_new(object, "exceedances", json_integer(t->exceedances));
 	return object;
 }

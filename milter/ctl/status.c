@@ -17,8 +17,6 @@ static const char help[] =
 	"Exit status: 0 all is well, 1 mailreeved is not running or its state is degraded, 2 wrong usage, 3 there is no\n"
 	"state.\n";
 
-enum { ACCOUNT_DAYS_WANTED = 36525 };
-
 static void say_daemon(const json_t *answer, bool offline)
 {
 	char when[MR_WHEN_MAX];
@@ -113,7 +111,7 @@ static void say_detector(const json_t *hijack, const json_t *budget)
 		printf("          calibrated on %s account-days of this site\n", days);
 	else
 		printf("          from other sites' traffic: this site has shown %s account-days, %s are wanted\n", days,
-		       mr_number(ACCOUNT_DAYS_WANTED, wanted));
+		       mr_number((int64_t)mr_real_of(hijack, "account_days_wanted"), wanted));
 	say_budget(budget);
 }
 
