@@ -125,13 +125,11 @@ void mr_orders_sweep(struct mr_engine *engine, int64_t now_ms)
 
 static bool is_blocked_at(struct mr_engine *engine, const struct mr_ip *ip, unsigned length, int64_t now_ms)
 {
-	unsigned char address[17];
 	struct mr_source *source;
 	struct mr_key key;
 	bool fresh, blocked;
 
-	address[16] = (unsigned char)mr_sending_prefix(ip, length, address);
-	mr_store_key(engine->store, MR_KEY_SOURCE, 0, (struct mr_str){ (const char *)address, sizeof(address) }, &key);
+	mr_sending_prefix_key(engine, ip, length, &key);
 	source = mr_store_source_get(engine->store, &key, now_ms, false, &fresh);
 	if (source == NULL)
 		return false;

@@ -178,13 +178,9 @@ static float look_at_company(struct mr_session *s, const struct mr_sending *send
 	float lent = 0;
 	bool fresh;
 
-	if (!mr_sending_source_key(s, &key))
-		return 0;
-	source = mr_store_source_get(s->engine->store, &key, sending->time_ms, true, &fresh);
+	source = mr_sending_source(s, sending->time_ms, &key, &fresh);
 	if (source == NULL)
 		return 0;
-	if (fresh)
-		mr_sending_begin_source(s, source, sending->time_ms);
 	lent = mr_company_lent(source, sending);
 	source->last_ms = sending->time_ms;
 	mr_store_source_done(s->engine->store, source, fresh || lent > 0);

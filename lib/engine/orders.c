@@ -182,20 +182,16 @@ static void set_block(struct carrying *c, struct mr_source *source, bool blocked
 static int change_source(struct carrying *c, const struct mr_prefix *prefix, struct mr_source *copy_r)
 {
 	bool block = c->request->kind == MR_ORDER_BLOCK, fresh;
-	unsigned char address[17];
 	struct mr_source *source;
 	struct mr_key key;
 
-	address[16] = (unsigned char)mr_sending_prefix(&prefix->ip, prefix->length, address);
-	mr_store_key(c->engine->store, MR_KEY_SOURCE, 0, (struct mr_str){ (const char *)address, sizeof(address) },
-		     &key);
+	mr_sending_prefix_key(c->engine, &prefix->ip, prefix->length, &key);
 	source = mr_store_source_get(c->engine->store, &key, c->state_ms, block, &fresh);
 	if (source == NULL)
 		return block ? MR_ERR_FULL : MR_ERR_NOTFOUND;
 	if (fresh) {
 		source->first_ms = source->last_ms = c->state_ms;
-		memcpy(source->address, address, sizeof(source->address));
-		source->prefix = address[16];
+		source->prefix = (uint8_t)mr_sending_prefix(&prefix->ip, prefix->length, source->address);
 	}
 	set_block(c, source, block);
 	*copy_r = *source;

@@ -144,23 +144,29 @@ void mr_sending_make(struct mr_session *s, struct mr_sending *r)
 	r->sender_own_domain = sender.n > 0 && mr_str_equal(domain_of(sender), domain_of(c->name));
 }
 
-bool mr_sending_source_key(struct mr_session *s, struct mr_key *key_r)
+void mr_sending_prefix_key(const struct mr_engine *engine, const struct mr_ip *ip, unsigned length,
+			   struct mr_key *key_r)
 {
-	const struct mr_ip *ip = &s->connection.client_ip;
 	unsigned char address[17];
 
-	if (ip->family == MR_IP_UNKNOWN || mr_ip_is_loopback(ip))
-		return false;
-	address[16] = (unsigned char)mr_sending_source_prefix(ip, address);
-	mr_store_key(s->engine->store, MR_KEY_SOURCE, 0, (struct mr_str){ (const char *)address, sizeof(address) },
-		     key_r);
-	return true;
+	address[16] = (unsigned char)mr_sending_prefix(ip, length, address);
+	mr_store_key(engine->store, MR_KEY_SOURCE, 0, (struct mr_str){ (const char *)address, sizeof(address) }, key_r);
 }
 
-void mr_sending_begin_source(struct mr_session *s, struct mr_source *source, int64_t now_ms)
+struct mr_source *mr_sending_source(struct mr_session *s, int64_t now_ms, struct mr_key *key_r, bool *fresh_r)
 {
-	source->first_ms = now_ms;
-	source->prefix = (uint8_t)mr_sending_source_prefix(&s->connection.client_ip, source->address);
+	const struct mr_ip *ip = &s->connection.client_ip;
+	struct mr_source *source;
+
+	if (ip->family == MR_IP_UNKNOWN || mr_ip_is_loopback(ip))
+		return NULL;
+	mr_sending_prefix_key(s->engine, ip, ip->family == MR_IP_V4 ? V4_SOURCE : V6_SOURCE, key_r);
+	source = mr_store_source_get(s->engine->store, key_r, now_ms, true, fresh_r);
+	if (source != NULL && *fresh_r) {
+		source->first_ms = now_ms;
+		source->prefix = (uint8_t)mr_sending_source_prefix(ip, source->address);
+	}
+	return source;
 }
 
 static void remember_lend(struct mr_engine *engine, const struct mr_key *account, const struct mr_key *source)
@@ -180,13 +186,11 @@ void mr_sending_lend(struct mr_session *s, const struct mr_sending *sending)
 	struct mr_key key;
 	bool fresh;
 
-	if (!sending->authenticated || !mr_sending_source_key(s, &key))
+	if (!sending->authenticated)
 		return;
-	source = mr_store_source_get(s->engine->store, &key, sending->time_ms, true, &fresh);
+	source = mr_sending_source(s, sending->time_ms, &key, &fresh);
 	if (source == NULL)
 		return;
-	if (fresh)
-		mr_sending_begin_source(s, source, sending->time_ms);
 	mr_company_lend(source, sending);
 	mr_store_source_done(s->engine->store, source, true);
 	remember_lend(s->engine, &s->conduct.key, &key);

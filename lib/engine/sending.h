@@ -7,10 +7,12 @@
 
 /* Slices point into the session. */
 void mr_sending_make(struct mr_session *session, struct mr_sending *sending_r);
-/* The record of the client's network; false when the client has no address, or none that says anything (loopback). */
-bool mr_sending_source_key(struct mr_session *session, struct mr_key *key_r);
-/* A new source record. */
-void mr_sending_begin_source(struct mr_session *session, struct mr_source *source, int64_t now_ms);
+/* The key of the source record of the prefix of length bits (0..32 or 0..128) that ip is in. */
+void mr_sending_prefix_key(const struct mr_engine *engine, const struct mr_ip *ip, unsigned length,
+			   struct mr_key *key_r);
+/* The record of the client's network, begun when it is new, its shard locked (mr_store_source_done). NULL: the client has no
+ * address, or none that says anything (loopback), or there is no room. */
+struct mr_source *mr_sending_source(struct mr_session *session, int64_t now_ms, struct mr_key *key_r, bool *fresh_r);
 /* The session's account was frozen: its source lends suspicion from now on. */
 void mr_sending_lend(struct mr_session *session, const struct mr_sending *sending);
 /* The account was thawed as harmless: what sources lend because of it is taken back, as far as it is still known. */

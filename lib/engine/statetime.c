@@ -71,11 +71,6 @@ int64_t mr_statetime_now(struct mr_statetime *time, int64_t wall_ms)
 	return last;
 }
 
-int64_t mr_statetime_behind(const struct mr_statetime *time)
-{
-	return time->ticking ? atomic_load(&time->tick_wall) - atomic_load(&time->tick_state) : 0;
-}
-
 int64_t mr_statetime_wall(const struct mr_statetime *time)
 {
 	return time->ticking ? atomic_load(&time->tick_wall) : atomic_load(&time->last);

@@ -31,7 +31,5 @@ void mr_statetime_tick(struct mr_statetime *time, int64_t wall_ms, int64_t stead
 int64_t mr_statetime_now(struct mr_statetime *time, int64_t wall_ms);
 /* The wall clock as it was last told. */
 int64_t mr_statetime_wall(const struct mr_statetime *time);
-/* How far state time was behind the wall clock at the last tick (negative: before it), ms. */
-int64_t mr_statetime_behind(const struct mr_statetime *time);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "fuzz_policy_text.h"
 #include "mailreeve.h"
 
 enum { RECORD = 8, MESSAGES_MAX = 2000, FACTS_MAX = 4 << 20, ACCOUNTS = 16, STATE_ACCOUNTS_MOST = 1000 };
@@ -81,28 +82,6 @@ static void take_fact(void *context, const char *line, size_t length)
 	facts_length += length;
 }
 
-static struct mr_policy *make_policy(void)
-{
-	static struct mr_policy_text *text;
-	struct mr_policy *policy = NULL;
-	struct mr_faults *faults = NULL;
-	char name[] = "/tmp/mailreeve-fuzz-XXXXXX";
-	int fd;
-
-	if (text == NULL) {
-		fd = mkstemp(name);
-		MUST(fd >= 0 && write(fd, policy_text, strlen(policy_text)) == (ssize_t)strlen(policy_text));
-		MUST(fchmod(fd, 0600) == 0 && close(fd) == 0 && mr_policy_text_open(name, &text) == 0);
-	}
-	if (mr_policy_build(text, 1790000000000, NULL, &policy, &faults) != 0)
-		for (size_t i = 0; i < mr_faults_count(faults, MR_FAULT_ERROR); i++)
-			fprintf(stderr, "policy: %s\n", mr_faults_at(faults, i)->what);
-	MUST(policy != NULL);
-	mr_faults_free(&faults);
-	(void)unlink(name);
-	return policy;
-}
-
 static void give_order(struct mr_engine *engine, const uint8_t *r, int64_t now)
 {
 	static const char *const orders[] = { "freeze", "thaw", "hold", "thaw" };
@@ -122,8 +101,8 @@ static bool send_message(struct mr_session *session, const uint8_t *r, int64_t n
 	unsigned recipients = r[4] % 8 == 7 ? 60 : 1 + r[4] % 4, taken = 0;
 
 	(void)snprintf(from, sizeof(from), "<user%c@%s>", 'a' + r[2] % ACCOUNTS, r[1] & 16 ? "elsewhere.example" : "victim.example");
-	(void)snprintf(to, sizeof(to), "user%c", 'a' + r[2] % ACCOUNTS);
-	mr_session_mail(session, now, from, NULL, r[1] & 8 ? NULL : strcat(to, "@victim.example"), "Q1", &reply);
+	(void)snprintf(to, sizeof(to), "user%c@victim.example", 'a' + r[2] % ACCOUNTS);
+	mr_session_mail(session, now, from, NULL, r[1] & 8 ? NULL : to, "Q1", &reply);
 	if (reply.action != MR_CONTINUE)
 		return false;
 	for (unsigned i = 0; i < recipients; i++) {
@@ -177,7 +156,7 @@ static void run_live(const uint8_t *data, size_t size)
 	struct mr_engine *engine = NULL;
 	int64_t now = 1790000000000;
 
-	MUST(mr_engine_new(&options, make_policy(), 1, &engine) == 0);
+	MUST(mr_engine_new(&options, fuzz_policy(policy_text), 1, &engine) == 0);
 	for (; size >= RECORD && live.count < MESSAGES_MAX; data += RECORD, size -= RECORD) {
 		now += (int64_t)data[7] * data[7] * (data[0] > 250 ? -100000 : 1000);
 		if (data[0] > 240)
@@ -196,7 +175,7 @@ static void run_again(void)
 	unsigned column;
 	size_t at = 0;
 
-	MUST(mr_replay_new(make_policy(), take_line, &again, &replay) == 0);
+	MUST(mr_replay_new(fuzz_policy(policy_text), take_line, &again, &replay) == 0);
 	while (at < facts_length) {
 		const char *end = memchr(facts + at, '\n', facts_length - at);
 		size_t n = (size_t)(end - (facts + at)) + 1;

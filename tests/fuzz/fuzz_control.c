@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "fuzz_policy_text.h"
 #include "mailreeve.h"
 
 enum { NOT_FOUND = -4, ACCOUNTS_MOST = 1000 };
@@ -29,28 +30,6 @@ static void drop_line(void *context, const char *line, size_t length)
 	MUST(length > 1 && line[length - 1] == '\n');
 	for (size_t i = 0; i + 1 < length; i++)
 		MUST((unsigned char)line[i] >= 0x20 && line[i] != 0x7f);
-}
-
-static struct mr_policy *make_policy(void)
-{
-	static struct mr_policy_text *text;
-	struct mr_policy *policy = NULL;
-	struct mr_faults *faults = NULL;
-	char name[] = "/tmp/mailreeve-fuzz-XXXXXX";
-
-	if (text == NULL) {
-		int fd = mkstemp(name);
-
-		MUST(fd >= 0 && write(fd, policy_text, strlen(policy_text)) == (ssize_t)strlen(policy_text));
-		MUST(fchmod(fd, 0600) == 0 && close(fd) == 0 && mr_policy_text_open(name, &text) == 0);
-	}
-	if (mr_policy_build(text, 1790000000000, NULL, &policy, &faults) != 0)
-		for (size_t i = 0; i < mr_faults_count(faults, MR_FAULT_ERROR); i++)
-			fprintf(stderr, "policy: %s\n", mr_faults_at(faults, i)->what);
-	MUST(policy != NULL);
-	mr_faults_free(&faults);
-	(void)unlink(name);
-	return policy;
 }
 
 static void send_mail(struct mr_engine *engine, const char *login, int64_t now)
@@ -131,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 16384)
 		return 0;
-	MUST(mr_engine_new(&options, make_policy(), 1, &engine) == 0);
+	MUST(mr_engine_new(&options, fuzz_policy(policy_text), 1, &engine) == 0);
 	send_mail(engine, "alice", now);
 	send_mail(engine, "b\xc3\xbc" "cher@victim.example", now + 1);
 	send_mail(engine, "a.very.long.name.that.does.not.fit.the.room.of.a.record@victim.example", now + 2);
