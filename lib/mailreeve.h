@@ -139,6 +139,48 @@ int mr_engine_mailbox(struct mr_engine *engine, const char *login, char address_
 /* All sessions must have been freed. */
 void mr_engine_free(struct mr_engine **engine);
 
+/* ---- Logins: what a milter never sees ---- */
+
+/* One login that somebody tries or tried. Strings may be NULL for "not told"; any bytes but NUL. */
+struct mr_login_info {
+	size_t size;              /* sizeof(struct mr_login_info) */
+	const char *login;
+	const char *address;      /* of the client, as text */
+	const char *protocol;     /* "smtp", "imap", "pop3", ... */
+	const char *pwhash;       /* a short hash of the password, the same for the same password of one login */
+	const char *fail_type;    /* of Dovecot */
+	bool success;
+	bool policy_reject;       /* it failed because we refused it */
+};
+
+/* Whether it may log in. status: -1 refused, 0 let in, n: after n seconds. text: for the log of whoever asks. Counts
+ * nothing; never waits. */
+struct mr_login_answer {
+	int status;
+	char text[128];
+};
+void mr_engine_login_allow(struct mr_engine *engine, int64_t now_ms, const struct mr_login_info *info,
+			   struct mr_login_answer *answer_r);
+/* What came of it: counts, learns, blocks. */
+void mr_engine_login_report(struct mr_engine *engine, int64_t now_ms, const struct mr_login_info *info);
+
+/* Reads one line of a mail log. source_ms: the wall clock, which gives the year and what the line lacks. 1: *fact_r is the
+ * fact (spec of facts, one line of JSON without its newline, to be freed with free()); 0: the line says nothing of a login;
+ * MR_ERR_NOMEM. Thread-safe. */
+int mr_log_line_read(const char *line, size_t length, int64_t source_ms, char **fact_r);
+
+/* ---- Places: which country and network an address is in ---- */
+
+struct mr_geo;
+/* Opens the databases that policy names (geo{}), each copied into memory and tried before it is given out. 0 with *geo_r
+ * NULL: the policy names none. MR_ERR_*: why_r is a sentence with the path, the cause and the likely cure. */
+int mr_geo_open(const struct mr_policy *policy, char why_r[256], struct mr_geo **geo_r);
+/* Whether a file that it was opened from has been replaced since, so that it should be opened anew. Looks at the disk. */
+bool mr_geo_is_stale(const struct mr_geo *geo, const struct mr_policy *policy);
+void mr_geo_free(struct mr_geo **geo);
+/* From now on addresses are looked up in geo (the engine takes it over; NULL: nowhere). Safe while messages pass. */
+void mr_engine_set_geo(struct mr_engine *engine, struct mr_geo *geo);
+
 /* Things that a process says of itself; detail is one sentence, or NULL. */
 enum mr_said { MR_SAID_STARTED, MR_SAID_STOPPING, MR_SAID_POLICY_LOADED, MR_SAID_POLICY_REFUSED, MR_SAID_DEGRADED, MR_SAID_RECOVERED, MR_SAID_ALERT };
 /* dropped: event lines lost before this one. */
@@ -197,6 +239,8 @@ void mr_session_end_of_message(struct mr_session *session, int64_t now_ms, const
 			       int64_t size, struct mr_reply *reply_r);
 /* RSET, a second HELO, or the client went away. Does nothing when no transaction is open. */
 void mr_session_abort(struct mr_session *session, int64_t now_ms);
+/* A command that is not SMTP, or not known. */
+void mr_session_unknown(struct mr_session *session, int64_t now_ms);
 /* Refuses the message that would begin now, since the daemon is about to stop (451 4.3.2). */
 void mr_session_mail_while_stopping(struct mr_session *session, struct mr_reply *reply_r);
 

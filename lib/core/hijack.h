@@ -41,6 +41,10 @@ struct mr_sending {
 	uint32_t asn;          /* 0: unknown, which is not "foreign" */
 	uint16_t country;      /* two letters, first << 8 | second; 0: unknown */
 	uint64_t client;       /* HELO, made comparable, and listener */
+	unsigned guessed;      /* different wrong passwords before the login that sends; 0: none */
+	int64_t guessed_age_ms; /* since that login */
+	float travel;          /* nats of an impossible journey */
+	bool weak_password;    /* an audit found it */
 	float lent;            /* nats lent by the source: an account there was just frozen with the same pattern */
 };
 

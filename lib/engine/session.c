@@ -411,6 +411,12 @@ void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str que
 	end_transaction(s, now_ms, MR_STAGE_END, false);
 }
 
+void mr_session_unknown(struct mr_session *s, int64_t now_ms)
+{
+	(void)s;
+	(void)now_ms;
+}
+
 void mr_session_abort(struct mr_session *s, int64_t now_ms)
 {
 	if (!s->open)

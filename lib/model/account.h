@@ -12,6 +12,7 @@
 
 #include "model/channel.h"
 #include "model/habit.h"
+#include "model/history.h"
 
 /* Identity of a record: a keyed hash of what it stands for (mr_store_key). */
 struct mr_key {
@@ -52,6 +53,7 @@ struct mr_account {
 	uint8_t unused;
 	struct mr_standing standing;
 	struct mr_habit habit;
+	struct mr_history history;
 	char name[MR_ACCOUNT_NAME_MAX]; /* canonical, not ended by a NUL when it fills the room */
 };
 

@@ -68,6 +68,19 @@ struct mr_control {
 	bool learn;               /* a thaw: it was harmless, and is learned from */
 };
 
+/* One login that was tried, over any protocol. */
+struct mr_attempt {
+	struct mr_str login;      /* as given; may be empty */
+	struct mr_str protocol;   /* "smtp", "imap", "pop3", ...; absent: not told */
+	struct mr_str pwhash;     /* a short hash of the password; absent or empty: not told */
+	struct mr_str fail_type;  /* of Dovecot: "credentials", "account" (no such user), "internal", ...; absent: not told */
+	bool success;
+	bool policy_reject;       /* it failed because we refused it: not counted */
+};
+
+/* What a connection did beside messages. */
+enum mr_contact { MR_CONTACT_CONNECTION, MR_CONTACT_RESET, MR_CONTACT_SYNTAX_ERROR };
+
 struct mr_fact {
 	enum mr_fact_kind kind;
 	int64_t time_ms;
@@ -76,7 +89,8 @@ struct mr_fact {
 	struct mr_connection connection;
 	struct mr_message message; /* for MR_FACT_MESSAGE */
 	struct mr_control control; /* for MR_FACT_CONTROL */
-	/* MR_FACT_LOGIN: read and passed over by this version */
+	struct mr_attempt attempt; /* for MR_FACT_LOGIN */
+	enum mr_contact contact;   /* for MR_FACT_CONNECT */
 };
 
 #endif

@@ -17,6 +17,7 @@
 #include "model/decision.h"
 #include "model/metric.h"
 #include "model/pattern.h"
+#include "model/signal.h"
 #include "model/vocabulary.h"
 
 /* What every rule has. */
@@ -101,6 +102,9 @@ enum mr_hijack_action { MR_HIJACK_FREEZE, MR_HIJACK_HOLD, MR_HIJACK_ALERT };
 /* What an account is when nobody logged in. */
 enum mr_hijack_key { MR_HIJACK_KEY_SOURCE, MR_HIJACK_KEY_SENDER, MR_HIJACK_KEY_NONE };
 
+/* Which logins of a frozen account the login feed refuses. */
+enum mr_frozen_logins { MR_FROZEN_SMTP, MR_FROZEN_ALL, MR_FROZEN_NONE };
+
 struct mr_rate {
 	uint64_t most;                   /* UINT64_MAX: unlimited */
 	int64_t window_ms;
@@ -120,6 +124,7 @@ struct mr_hijack_policy {
 	char *script_header;             /* header that names the script, e.g. X-PHP-Originating-Script; NULL: none */
 	struct mr_strmap *spam_headers;  /* lower-case header name -> char * start of the value that means spam; NULL: none */
 	bool size_from_body;             /* count the bytes; otherwise SIZE= and {msg_size} only */
+	enum mr_frozen_logins frozen_logins;
 	char *contact;                   /* for the client's line; NULL: none */
 	uint32_t channels_off;           /* 1 << enum mr_channel: for the ablation table only */
 	struct mr_prefixset *own_networks; /* the policy's named networks: a trusted place by declaration; may be NULL */
@@ -168,6 +173,61 @@ struct mr_rates_policy {
 	struct mr_prefixset *networks;   /* all named networks together: MR_RATE_NETWORKS; may be NULL */
 };
 
+enum { MR_SCREEN_STEPS_MAX = 8, MR_SCREEN_WIDE_MAX = 3 };
+enum mr_screen_stage { MR_SCREEN_AT_MAIL, MR_SCREEN_AT_CONNECT };
+
+/* At most so much of one signal in a window. */
+struct mr_screen_limit {
+	enum mr_signal signal;
+	struct mr_rate rate;             /* windows are whole seconds */
+	char *label;                     /* in event lines: "login_failures.1h" */
+};
+
+struct mr_screen_policy {
+	struct mr_rule_settings rule;    /* action: of a blocked source; cannot_tell is not used */
+	enum mr_screen_stage at;         /* where a blocked source is refused; at MAIL those who logged in pass */
+	struct mr_screen_limit *limits;  /* in the order of signals; all signals but simultaneous */
+	size_t limit_count;
+	uint32_t simultaneous;           /* connections of one source at one time; 0: no limit */
+	int64_t block_ms[MR_SCREEN_STEPS_MAX]; /* the first time, the second, ... */
+	size_t block_count;
+	int64_t forget_ms;               /* one offence is forgotten after so long without one */
+	struct mr_rate budget;           /* automatic blocks */
+	uint8_t ipv4_prefix, ipv6_prefix; /* what is one source */
+	uint8_t wide_ipv4[MR_SCREEN_WIDE_MAX], wide_ipv6[MR_SCREEN_WIDE_MAX]; /* wider prefixes that are counted too; 0: none */
+	uint32_t wide_factor;            /* their limits are so many times as high */
+	uint32_t shared_logins;          /* a source with so many good logins is not blocked but told of; 0: none is spared */
+	int64_t tarpit_ms;               /* wait for a login from a source past half a limit; whole seconds; 0: none */
+	struct mr_prefixset *own_networks; /* the policy's named networks, for the signals of INSIDE; may be NULL */
+};
+
+/* Countries and autonomous systems. Sorted ascending. */
+struct mr_territory {
+	uint16_t *countries;             /* two letters, first << 8 | second */
+	size_t country_count;
+	uint32_t *asns;
+	size_t asn_count;
+};
+
+/* One entry of the list "location". Of logins and domains at most one is set; neither: it holds for all. The first entry
+ * that holds for a login decides; entries for logins come before those for domains, and these before the rest. */
+struct mr_location_entry {
+	struct mr_rule_settings rule;
+	struct mr_patternset *logins;
+	struct mr_domainset *domains;    /* of logins */
+	struct mr_territory from;        /* logins come only from there; empty: from everywhere */
+	struct mr_territory not_from;    /* and not from there */
+};
+
+struct mr_location_policy {
+	struct mr_location_entry *entries;
+	size_t count;
+};
+
+struct mr_geo_policy {
+	struct mr_territory shared;      /* autonomous systems (and countries) whose addresses say nothing of a person's place */
+};
+
 /* A list of texts that the daemon asks for. */
 struct mr_items {
 	char **text;
@@ -177,6 +237,10 @@ struct mr_items {
 struct mr_notices_policy {
 	struct mr_items to, events;
 	struct mr_items password;        /* the password alone, or nothing */
+};
+
+struct mr_login_feed_policy {
+	struct mr_items keys;            /* one or two; none: there is no feed */
 };
 
 struct mr_state_policy {
@@ -246,9 +310,13 @@ struct mr_policy {
 	struct mr_limits_policy limits;
 	struct mr_rates_policy rates;
 
+	struct mr_screen_policy screen;
+	struct mr_geo_policy geo;
+	struct mr_location_policy location;
 	struct mr_hijack_policy hijack;
 	struct mr_state_policy state;
 	struct mr_notices_policy notices;
+	struct mr_login_feed_policy login_feed;
 
 	struct mr_exemption *exemptions;
 	size_t exemption_count;
