@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034 # used by the callers
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake libtool pkg-config libjansson-dev libconfig-dev libsodium-dev
  libidn2-dev libunistring-dev liblmdb-dev libmilter-dev libcurl4-openssl-dev
- libmicrohttpd-dev libmaxminddb-dev libcrypt-dev libzxcvbn-dev"
+ libmicrohttpd-dev libmaxminddb-dev libcrypt-dev libzxcvbn-dev nettle-dev"
 # shellcheck disable=SC2034
 SERVER_PACKAGES="postfix dovecot-core openssl python3"
 

@@ -124,6 +124,8 @@ int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *pol
  * Returns its generation. */
 uint64_t mr_engine_set_policy(struct mr_engine *engine, struct mr_policy *policy);
 uint64_t mr_engine_generation(const struct mr_engine *engine);
+/* The policy in force, with a reference for the caller, who drops it. */
+struct mr_policy *mr_engine_hold_policy(struct mr_engine *engine);
 /* Once a second, from one thread: keeps the state's own clock, which a step of the wall clock does not move, ends blocks
  * and freezes whose time is over. steady_ms: a clock that is never set (CLOCK_BOOTTIME). */
 void mr_engine_tick(struct mr_engine *engine, int64_t wall_ms, int64_t steady_ms);
@@ -164,19 +166,24 @@ void mr_engine_login_allow(struct mr_engine *engine, int64_t now_ms, const struc
 /* What came of it: counts, learns, blocks. */
 void mr_engine_login_report(struct mr_engine *engine, int64_t now_ms, const struct mr_login_info *info);
 
-/* Reads one line of a mail log. source_ms: the wall clock, which gives the year and what the line lacks. 1: *fact_r is the
- * fact (spec of facts, one line of JSON without its newline, to be freed with free()); 0: the line says nothing of a login;
- * MR_ERR_NOMEM. Thread-safe. */
+/* Reads one line of a mail log. source_ms: the wall clock, which gives the year and what the line lacks. n > 0: *fact_r is
+ * the fact (spec of facts, one line of JSON without its newline, to be freed with free()), and it happened n times, at most
+ * 20: a server may tell of all tries of a session in one line. 0: the line says nothing of a login; MR_ERR_NOMEM.
+ * Thread-safe. */
 int mr_log_line_read(const char *line, size_t length, int64_t source_ms, char **fact_r);
 
 /* ---- Places: which country and network an address is in ---- */
 
 struct mr_geo;
-/* Opens the databases that policy names (geo{}), each copied into memory and tried before it is given out. 0 with *geo_r
- * NULL: the policy names none. MR_ERR_*: why_r is a sentence with the path, the cause and the likely cure. */
+/* Opens the databases that policy names (geo{}), each copied into memory and checked whole before it is given out. 0 with
+ * *geo_r NULL: the policy names none; otherwise why_r says in a sentence what was opened. MR_ERR_*: why_r is a sentence with
+ * the path, the cause and the likely cure, and *geo_r is what could be opened nevertheless, or NULL. Reads the disk. */
 int mr_geo_open(const struct mr_policy *policy, char why_r[256], struct mr_geo **geo_r);
-/* Whether a file that it was opened from has been replaced since, so that it should be opened anew. Looks at the disk. */
+/* Whether a file that it was opened from has been replaced since, or policy names others, so that it should be opened anew.
+ * geo may be NULL. Looks at the disk. */
 bool mr_geo_is_stale(const struct mr_geo *geo, const struct mr_policy *policy);
+/* One more reference; returns geo, which may be NULL. Thread-safe, as mr_geo_free() is, which gives one back. */
+struct mr_geo *mr_geo_hold(struct mr_geo *geo);
 void mr_geo_free(struct mr_geo **geo);
 /* From now on addresses are looked up in geo (the engine takes it over; NULL: nowhere). Safe while messages pass. */
 void mr_engine_set_geo(struct mr_engine *engine, struct mr_geo *geo);

@@ -307,6 +307,16 @@ static sfsistat on_abort(SMFICTX *ctx)
 	return leave(SMFIS_CONTINUE);
 }
 
+static sfsistat on_unknown(SMFICTX *ctx, const char *command)
+{
+	struct link *link = enter(ctx);
+
+	(void)command;
+	if (link != NULL)
+		mr_session_unknown(link->session, mr_clock_ms());
+	return leave(SMFIS_CONTINUE);
+}
+
 /* Comes without connect when a port scanner was here, and without abort when libmilter gives a session up. */
 static sfsistat on_close(SMFICTX *ctx)
 {
@@ -337,6 +347,7 @@ int mr_callbacks_register(struct mr_engine *engine, unsigned long max_sessions)
 		.xxfi_body = on_body,
 		.xxfi_eom = on_end_of_message,
 		.xxfi_abort = on_abort,
+		.xxfi_unknown = on_unknown,
 		.xxfi_close = on_close,
 		.xxfi_negotiate = on_negotiate,
 	};

@@ -10,7 +10,7 @@
 
 struct mr_terms mr_negotiate(unsigned needs, unsigned long offered_actions, unsigned long offered_protocol)
 {
-	unsigned long wanted = SMFIP_RCPT_REJ | SMFIP_NR_HELO | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NOUNKNOWN;
+	unsigned long wanted = SMFIP_RCPT_REJ | SMFIP_NR_HELO | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NR_UNKN;
 	struct mr_terms terms = { 0 };
 
 	wanted |= (needs & MR_NEEDS_CONNECT) != 0 ? 0 : SMFIP_NR_CONN;

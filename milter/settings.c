@@ -91,7 +91,7 @@ int mr_settings_read(const struct mr_policy *policy, struct mr_settings *setting
 		.max_sessions = number_of(policy, "max_sessions", 0),
 	};
 	free(control);
-	if (settings_r->milter == NULL || settings_r->milter_group == NULL || settings_r->control == NULL ||
+	if (mr_feedset_read(policy, &settings_r->feed) != 0 || settings_r->milter == NULL || settings_r->milter_group == NULL || settings_r->control == NULL ||
 	    settings_r->user == NULL || settings_r->events == NULL || settings_r->facts == NULL ||
 	    settings_r->state == NULL || settings_r->notices == NULL) {
 		mr_settings_clear(settings_r);
@@ -110,6 +110,7 @@ void mr_settings_clear(struct mr_settings *settings)
 	free(settings->facts);
 	free(settings->state);
 	mr_noticeset_free(&settings->notices);
+	mr_feedset_clear(&settings->feed);
 	*settings = (struct mr_settings){ 0 };
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "loginfeed_set.h"
 #include "mailreeve.h"
 #include "noticeset.h"
 
@@ -18,6 +19,7 @@ struct mr_settings {
 	char *facts;        /* a path, or "" */
 	char *state;        /* the folder of the state, or "" */
 	struct mr_noticeset *notices; /* NULL once somebody has taken it */
+	struct mr_feedset feed;
 	int64_t drain_ms;
 	int64_t max_sessions; /* 0: as many as files allow */
 };

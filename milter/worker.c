@@ -19,7 +19,9 @@
 #include "channel.h"
 #include "clock.h"
 #include "ctlserver.h"
+#include "geowatch.h"
 #include "listener.h"
+#include "loginfeed.h"
 #include "logwriter.h"
 #include "notices.h"
 #include "policyfile.h"
@@ -40,6 +42,8 @@ struct worker {
 	char *events_sink;                   /* where events go now */
 	struct mr_ctlserver *control;
 	struct mr_watch *watch;
+	struct mr_geowatch *geowatch;
+	struct mr_loginfeed *feed;
 	struct mr_socket_id socket;
 	int ended_fd; /* eventfd: libmilter ended by itself */
 	int quiet_fd; /* eventfd: no message is in progress */
@@ -118,6 +122,22 @@ static void follow_notices(struct worker *worker, struct mr_settings *settings)
 {
 	mr_notices_follow(worker->notices, settings->notices);
 	settings->notices = NULL;
+}
+
+/* ---- The login feed ---- */
+
+/* At the first start a socket that cannot be had is the administrator's to mend, as with the others. Later it is tried
+ * again and again, and mail goes on. */
+static int start_feed(struct worker *worker)
+{
+	bool first = mr_engine_generation(worker->engine) == 1;
+
+	worker->feed = mr_loginfeed_new(worker->engine);
+	if (worker->feed == NULL) {
+		mr_say(MR_SAY_ERROR, "mailreeved cannot start: no memory for the login feed");
+		return -1;
+	}
+	return mr_loginfeed_follow(worker->feed, &worker->settings.feed) != 0 && first ? -1 : 0;
 }
 
 /* ---- Start ---- */
@@ -204,11 +224,17 @@ static int start(struct worker *worker)
 	follow_notices(worker, &worker->settings);
 	if (start_engine(worker, policy) != 0)
 		return -1;
+	if (mr_geowatch_start(worker->engine, &worker->geowatch) != 0) {
+		mr_say(MR_SAY_ERROR, "mailreeved cannot start: %s", strerror(errno));
+		return -1;
+	}
 	if (mr_callbacks_register(worker->engine, mr_privileges_sessions(worker->settings.max_sessions)) != 0) {
 		mr_say(MR_SAY_ERROR, "libmilter refused to start");
 		return -1;
 	}
 	if (mr_ctlserver_open(worker->settings.control, worker->watch, on_command, worker, &worker->control) != 0)
+		return -1;
+	if (start_feed(worker) != 0)
 		return -1;
 	return mr_listener_open(&worker->settings, &worker->socket);
 }
@@ -267,6 +293,8 @@ static void reload(struct worker *worker, struct mr_reload *result_r)
 	atomic_store(&worker->options->shared->generation, result_r->generation);
 	follow_log(worker, &result_r->settings);
 	follow_notices(worker, &result_r->settings);
+	(void)mr_loginfeed_follow(worker->feed, &result_r->settings.feed);
+	mr_geowatch_wake(worker->geowatch);
 	worker->settings.drain_ms = result_r->settings.drain_ms;
 	good.generation = result_r->generation;
 	good.time_ms = result_r->checked_ms;
@@ -310,6 +338,7 @@ static noreturn void end(struct worker *worker, int status)
 
 	while (mr_callbacks_running() > 0 && mr_clock_steady_ms() < until)
 		(void)poll(NULL, 0, 5);
+	mr_loginfeed_stop(worker->feed);
 	mr_notices_stop(worker->notices, NOTICES_MS);
 	(void)mr_logwriter_flush(worker->events, FLUSH_MS);
 	if (worker->facts != NULL)
@@ -399,6 +428,7 @@ static void tick(struct worker *worker)
 		return;
 	worker->ticked_ms = steady;
 	mr_engine_tick(worker->engine, mr_clock_ms(), mr_clock_boot_ms());
+	mr_loginfeed_tick(worker->feed, steady);
 }
 
 static noreturn void serve(struct worker *worker)

@@ -106,6 +106,23 @@ mr_ip_is_loopback(const struct mr_ip *ip)
 	return false;
 }
 
+bool
+mr_ip_is_private(const struct mr_ip *ip)
+{
+	const unsigned char *b = ip->bytes;
+
+	switch (ip->family) {
+	case MR_IP_V4:
+		return b[0] == 10 || b[0] == 127 || (b[0] == 172 && (b[1] & 0xf0) == 16) ||
+		       (b[0] == 192 && b[1] == 168) || (b[0] == 169 && b[1] == 254);
+	case MR_IP_V6:
+		return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) || mr_ip_is_loopback(ip);
+	case MR_IP_UNKNOWN:
+		break;
+	}
+	return false;
+}
+
 static void
 format_v4(const unsigned char *bytes, struct mr_buffer *out)
 {

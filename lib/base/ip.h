@@ -39,6 +39,8 @@ bool mr_ip_equal(const struct mr_ip *a, const struct mr_ip *b);
 int mr_ip_compare(const struct mr_ip *a, const struct mr_ip *b);
 /* 127.0.0.0/8 and ::1. */
 bool mr_ip_is_loopback(const struct mr_ip *ip);
+/* Loopback, and addresses that no stranger comes from (RFC 1918, 3927, 4193, 4291). */
+bool mr_ip_is_private(const struct mr_ip *ip);
 /* Writes the text form (RFC 5952 for IPv6), "unknown" for an unknown family; returns its length. */
 size_t mr_ip_format(const struct mr_ip *ip, char text_r[MR_IP_TEXT_MAX]);
 

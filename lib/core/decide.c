@@ -8,6 +8,7 @@
 #include "base/unicode.h"
 #include "core/address.h"
 #include "core/identity.h"
+#include "core/location.h"
 #include "model/login.h"
 
 void mr_subject_connect(struct mr_subject *subject_r, const struct mr_policy *policy,
@@ -54,7 +55,7 @@ void mr_subject_mail(struct mr_subject *subject, int64_t now_ms, struct mr_str l
 	subject->rcpt_accepted = 0;
 	subject->deferred = 0;
 	subject->account_state = MR_ACCOUNT_NORMAL;
-	subject->account_external_only = subject->source_blocked = false;
+	subject->account_external_only = false;
 	subject->trail = (struct mr_trail){ .count = 0 };
 	subject->exemption_used = MR_STR_ABSENT;
 	read_login(subject, login);
@@ -126,6 +127,23 @@ static bool is_settled(const struct mr_decision *decision)
 			judge((subject), MR_RULE_##RULE, (settings), mode_, (finding), (recipient), (decision));       \
 	} while (0)
 
+/* An order that is in force stays in force whatever mode its rule has now. */
+static const struct mr_rule_settings standing_order = { .mode = MR_MODE_ENFORCE, .action = MR_REJECT,
+							.cannot_tell = MR_ACCEPT };
+
+/* What screening has blocked; what it only observed is at most written down. */
+static void ask_screen(struct mr_subject *subject, struct mr_decision *decision)
+{
+	const struct mr_rule_settings *settings = &subject->policy->screen.rule;
+	enum mr_mode mode = mr_policy_mode(subject->policy, settings);
+
+	if (is_settled(decision) || (!subject->source_screened && !subject->source_watched))
+		return;
+	if (!subject->source_screened && mode > MR_MODE_OBSERVE)
+		mode = MR_MODE_OBSERVE;
+	judge(subject, MR_RULE_SCREEN, settings, mode, MR_FOUND(MR_REASON_SCREEN_BLOCKED), MR_STR_ABSENT, decision);
+}
+
 void mr_decide_connect(struct mr_subject *subject, struct mr_decision *decision_r)
 {
 	const struct mr_access_policy *access = &subject->policy->access;
@@ -133,6 +151,14 @@ void mr_decide_connect(struct mr_subject *subject, struct mr_decision *decision_
 	*decision_r = (struct mr_decision){ .verdict = MR_ACCEPT };
 	if (access->at == MR_ACCESS_AT_CONNECT)
 		ASK(subject, ACCESS, &access->rule, mr_access_find(subject), MR_STR_ABSENT, decision_r);
+	if (subject->policy->screen.at == MR_SCREEN_AT_CONNECT && subject->source_blocked && !is_settled(decision_r))
+		judge(subject, MR_RULE_BLOCK, &standing_order, MR_MODE_ENFORCE, MR_FOUND(MR_REASON_SOURCE_BLOCKED),
+		      MR_STR_ABSENT, decision_r);
+	if (subject->policy->screen.at == MR_SCREEN_AT_CONNECT)
+		ask_screen(subject, decision_r);
+	if (subject->source_crowded)
+		ASK(subject, SCREEN, &subject->policy->screen.rule, MR_FOUND(MR_REASON_SCREEN_SIMULTANEOUS), MR_STR_ABSENT,
+		    decision_r);
 }
 
 /* Rules that wait for the recipients: mail to our own domains passes them. */
@@ -173,9 +199,18 @@ static void ask_shield(struct mr_subject *subject, struct mr_decision *decision)
 		judge(subject, MR_RULE_SHIELD, &entry->rule, mode, finding, MR_STR_ABSENT, decision);
 }
 
-/* An order that is in force stays in force whatever mode its rule has now. */
-static const struct mr_rule_settings standing_order = { .mode = MR_MODE_ENFORCE, .action = MR_REJECT,
-							.cannot_tell = MR_ACCEPT };
+static void ask_location(struct mr_subject *subject, struct mr_decision *decision)
+{
+	const struct mr_location_entry *entry;
+	struct mr_finding finding;
+
+	if (subject->policy->location.count == 0 || is_settled(decision))
+		return;
+	finding = mr_location_find(subject, &entry);
+	if (finding.answer != MR_NO)
+		judge(subject, MR_RULE_LOCATION, &entry->rule, mr_policy_mode(subject->policy, &entry->rule), finding,
+		      MR_STR_ABSENT, decision);
+}
 
 static void ask_orders(struct mr_subject *subject, struct mr_decision *decision)
 {
@@ -184,6 +219,8 @@ static void ask_orders(struct mr_subject *subject, struct mr_decision *decision)
 	if (subject->source_blocked && !is_settled(decision))
 		judge(subject, MR_RULE_BLOCK, &standing_order, MR_MODE_ENFORCE, MR_FOUND(MR_REASON_SOURCE_BLOCKED),
 		      MR_STR_ABSENT, decision);
+	if (!mr_has_login(subject))
+		ask_screen(subject, decision); /* whoever knows a password is judged by what he sends */
 	if (subject->account_state != MR_ACCOUNT_FROZEN || is_settled(decision))
 		return;
 	if (policy->helpdesk != NULL || subject->account_external_only)
@@ -216,6 +253,7 @@ void mr_decide_mail(struct mr_subject *subject, struct mr_decision *decision_r)
 	ASK(subject, SENDER, &policy->sender.rule, mr_sender_find_envelope(subject), MR_STR_ABSENT, decision_r);
 	ASK(subject, EXISTS, &policy->exists.rule, mr_exists_find_sender(subject), MR_STR_ABSENT, decision_r);
 	ASK(subject, HELO, &policy->helo.rule, mr_helo_find(subject), MR_STR_ABSENT, decision_r);
+	ask_location(subject, decision_r);
 	ASK(subject, LIMITS, &policy->limits.rule, mr_limits_find_declared(subject), MR_STR_ABSENT, decision_r);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The detector's sum: asks each channel what a message speaks for, adds it up in nats, and lets the account learn
- * when all is calm. The channels are in novelty.c, pace.c, likeness.c, trouble.c, place.c and client.c. Called by the
- * engine and by replay; what is done about it is contain.c's.
+ * when all is calm. The channels are in novelty.c, pace.c, likeness.c, trouble.c, place.c, client.c and login.c.
+ * Called by the engine and by replay; what is done about it is contain.c's.
  *
  * Model: each channel is a log-likelihood ratio of a thief against the owner, added up with forgetting (Page's
  * CUSUM), and capped: with a small probability one harmless change of habit explains all that a channel has seen in
@@ -108,7 +108,8 @@ static bool only_bulk(const struct mr_weighing *w)
 {
 	return w->sending->authenticated && w->nats[MR_CHANNEL_PLACE] <= TRUSTED_BELOW &&
 	       w->nats[MR_CHANNEL_CLIENT] <= 0.5 && w->nats[MR_CHANNEL_SENDER] <= 0.5 &&
-	       w->nats[MR_CHANNEL_COMPANY] <= 0.5;
+	       w->nats[MR_CHANNEL_COMPANY] <= 0.5 && w->nats[MR_CHANNEL_GUESSED] <= 0.5 &&
+	       w->nats[MR_CHANNEL_TRAVEL] <= 0.5;
 }
 
 static void weigh(const struct mr_hijack_policy *policy, struct mr_weighing *w)
@@ -121,12 +122,14 @@ static void weigh(const struct mr_hijack_policy *policy, struct mr_weighing *w)
 	mr_trouble_weigh(w);
 	mr_place_weigh(w);
 	mr_client_weigh(w);
+	mr_login_weigh(w);
 	double lent = (double)w->sending->lent;
 	w->nats[MR_CHANNEL_COMPANY] = lent > COMPANY_MOST ? COMPANY_MOST : lent > 0.0 ? lent : 0.0;
 	for (int i = 0; i < MR_CHANNEL_COUNT; i++)
 		if (policy->channels_off >> i & 1)
 			w->nats[i] = 0.0;
 	cap_bulk(w);
+	mr_login_cap(w);
 	for (int i = 0; i < MR_CHANNEL_COUNT; i++) {
 		w->evidence->channel[i] = (float)w->nats[i];
 		total += w->nats[i];
@@ -248,6 +251,32 @@ static void clear_sums(struct mr_habit *habit)
 	memset(habit->spoke, 0, sizeof(habit->spoke));
 }
 
+/* Whether a channel is about what the owner does: that she did so once makes it likelier. What is known of places, of
+ * logins and of other accounts is forgotten elsewhere, and weighs the same the next time. */
+static bool is_habit(enum mr_channel channel)
+{
+	switch (channel) {
+	case MR_CHANNEL_PLACE:
+	case MR_CHANNEL_CLIENT:
+	case MR_CHANNEL_COMPANY:
+	case MR_CHANNEL_GUESSED:
+	case MR_CHANNEL_TRAVEL:
+	case MR_CHANNEL_PASSWORD:
+		return false;
+	case MR_CHANNEL_NOVELTY:
+	case MR_CHANNEL_PERSISTENCE:
+	case MR_CHANNEL_PACE:
+	case MR_CHANNEL_SIZE:
+	case MR_CHANNEL_SPAM:
+	case MR_CHANNEL_REFUSED:
+	case MR_CHANNEL_SENDER:
+	case MR_CHANNEL_HOUR:
+	case MR_CHANNEL_COUNT:
+		break;
+	}
+	return true;
+}
+
 /* The channels that spoke weigh less for this account from now on, by pseudo-observations of harmless episodes. */
 static void raise_doubts(struct mr_habit *habit)
 {
@@ -256,7 +285,7 @@ static void raise_doubts(struct mr_habit *habit)
 	for (int i = 0; i < MR_CHANNEL_COUNT; i++)
 		positive += habit->spoke[i] > 0 ? habit->spoke[i] : 0;
 	for (int i = 0; i < MR_CHANNEL_COUNT && positive > 0.0; i++) {
-		if (i == MR_CHANNEL_PLACE || i == MR_CHANNEL_CLIENT || i == MR_CHANNEL_COMPANY)
+		if (!is_habit((enum mr_channel)i))
 			continue;
 		/* What did not speak this time is trusted more as well: the operator knows the account. */
 		double more = habit->spoke[i] <= 8 ? RELEASED_TOO : 3.0 * habit->spoke[i] / positive;

@@ -1,6 +1,6 @@
 /*
  * What the parts of the detector share while one message is weighed. Private to hijack.c, novelty.c, pace.c, place.c,
- * client.c, trouble.c and recall.c.
+ * client.c, login.c, trouble.c and recall.c.
  */
 #ifndef MR_CORE_HIJACK_PARTS_H
 #define MR_CORE_HIJACK_PARTS_H
@@ -70,6 +70,9 @@ void mr_place_learn(struct mr_weighing *w, struct mr_site *site);
 /* client.c */
 void mr_client_weigh(struct mr_weighing *w);
 void mr_client_learn(struct mr_weighing *w, struct mr_site *site);
+/* login.c: guessed, travel, password; the cap after all others are known */
+void mr_login_weigh(struct mr_weighing *w);
+void mr_login_cap(struct mr_weighing *w);
 
 /* recall.c */
 bool mr_recall_recipient(const struct mr_habit *habit, uint64_t hash);

@@ -34,5 +34,7 @@ unsigned mr_history_guessed(const struct mr_history *history, uint32_t network, 
 float mr_history_travel(const struct mr_history *history, int64_t now_ms);
 /* An operator says that all was harmless. */
 void mr_history_release(struct mr_history *history);
+/* The password was stolen and is the owner's again: what spoke of the theft goes, a guesser's places stay unknown. */
+void mr_history_forget(struct mr_history *history);
 
 #endif

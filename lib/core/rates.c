@@ -23,28 +23,11 @@ struct choice {
 
 /* ---- Whom an entry holds for ---- */
 
-/* As @private in networks of the policy: addresses of private use and loopback. */
-static bool is_private(const struct mr_ip *ip)
-{
-	const unsigned char *b = ip->bytes;
-
-	switch (ip->family) {
-	case MR_IP_V4:
-		return b[0] == 10 || b[0] == 127 || (b[0] == 172 && (b[1] & 0xf0) == 16) ||
-		       (b[0] == 192 && b[1] == 168);
-	case MR_IP_V6:
-		return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) || mr_ip_is_loopback(ip);
-	case MR_IP_UNKNOWN:
-		break;
-	}
-	return false;
-}
-
 static enum mr_rate_class class_of(const struct mr_policy *policy, const struct mr_rate_subject *subject)
 {
 	if (mr_prefixset_has(policy->rates.networks, &subject->client_ip))
 		return MR_RATE_NETWORKS;
-	return subject->local || is_private(&subject->client_ip) ? MR_RATE_PRIVATE : MR_RATE_OTHER;
+	return subject->local || mr_ip_is_private(&subject->client_ip) ? MR_RATE_PRIVATE : MR_RATE_OTHER;
 }
 
 enum { LEVEL_NONE, LEVEL_ALL, LEVEL_DOMAIN, LEVEL_PATTERN, LEVEL_NAME };

@@ -30,7 +30,10 @@ struct mr_subject {
 	uint64_t rcpt_accepted;
 	enum mr_account_state account_state; /* how the account stands; the engine fills it in before MAIL is decided */
 	bool account_external_only;  /* it may still write to our own domains */
-	bool source_blocked;
+	bool source_blocked;         /* by an order */
+	bool source_screened;        /* by screening */
+	bool source_watched;         /* screening would have blocked it, had it not been told to observe */
+	bool source_crowded;         /* too many connections at once */
 	mr_rule_mask deferred;       /* rules that wait for the recipients, with their findings: */
 	enum mr_reason auth_deferred;
 	struct mr_trail trail;

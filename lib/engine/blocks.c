@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "engine/orderwords.h"
 #include "engine/sending.h"
 
 /* ---- The budget of automatic freezes ---- */
 
-bool mr_orders_budget(struct mr_engine *engine, const struct mr_rate *rate, int64_t now_ms, bool take)
+bool mr_orders_budget(struct mr_budget *b, const struct mr_rate *rate, int64_t now_ms, bool take)
 {
-	struct mr_budget *b = &engine->budget;
 	uint64_t used = 0;
 
 	pthread_mutex_lock(&b->lock);
@@ -30,16 +30,25 @@ bool mr_orders_budget(struct mr_engine *engine, const struct mr_rate *rate, int6
 	return used < rate->most;
 }
 
+static void remember(struct mr_budget *b, int64_t time_ms)
+{
+	if (b->count == MR_ENGINE_BUDGET_MAX)
+		return;
+	b->frozen_ms[b->count++] = time_ms;
+	b->next = b->count % MR_ENGINE_BUDGET_MAX;
+}
+
 static bool remember_order(void *context, const struct mr_order *order)
 {
 	struct mr_engine *engine = context;
-	struct mr_budget *b = &engine->budget;
 
-	if (order->kind == MR_ORDER_FREEZE && order->cause != MR_CAUSE_OPERATOR && b->count < MR_ENGINE_BUDGET_MAX) {
-		b->frozen_ms[b->count++] = order->time_ms;
-		b->next = b->count % MR_ENGINE_BUDGET_MAX;
-	}
-	return b->count < MR_ENGINE_BUDGET_MAX;
+	if (order->cause == MR_CAUSE_OPERATOR)
+		return true;
+	if (order->kind == MR_ORDER_FREEZE)
+		remember(&engine->budget, order->time_ms);
+	else if (order->kind == MR_ORDER_BLOCK)
+		remember(&engine->block_budget, order->time_ms);
+	return engine->budget.count < MR_ENGINE_BUDGET_MAX || engine->block_budget.count < MR_ENGINE_BUDGET_MAX;
 }
 
 static bool remember_block(void *context, const struct mr_source *source)
@@ -66,7 +75,7 @@ struct sweep {
 	int64_t now_ms;
 	size_t count;
 	struct {
-		bool source;
+		bool source, watched;
 		char name[MR_ORDER_SUBJECT_MAX];
 	} over[SWEEP_MAX];
 };
@@ -92,11 +101,45 @@ static bool sweep_source(void *context, const struct mr_source *source)
 
 	if (source->until_ms == 0 || sweep->now_ms < source->until_ms)
 		return true;
+	sweep->over[sweep->count].watched = source->state == MR_ACCOUNT_WATCHED;
 	mr_sending_prefix_of(source, &prefix);
 	n = mr_prefix_format(&prefix, text);
 	sweep->over[sweep->count].source = true;
 	mr_orderwords_put(sweep->over[sweep->count++].name, MR_ORDER_SUBJECT_MAX, (struct mr_str){ text, n });
 	return sweep->count < SWEEP_MAX;
+}
+
+/* It was never blocked, so there is nothing to tell. */
+static void forget_watched(struct mr_engine *engine, int64_t now_ms, struct mr_str name)
+{
+	struct mr_source *source;
+	struct mr_prefix prefix;
+	struct mr_key key;
+	const char *why;
+	bool fresh;
+
+	if (mr_prefix_parse(name, &prefix, &why) != MR_OK)
+		return;
+	mr_sending_prefix_key(engine, &prefix.ip, prefix.length, &key);
+	source = mr_store_source_get(engine->store, &key, now_ms, false, &fresh);
+	if (source == NULL)
+		return;
+	if (source->state == MR_ACCOUNT_WATCHED) {
+		source->state = MR_ACCOUNT_NORMAL;
+		if (source->prefix <= 128)
+			atomic_fetch_sub(&engine->blocks[source->prefix], 1u);
+	}
+	mr_store_source_done(engine->store, source, true);
+}
+
+static void end_one(struct mr_engine *engine, int64_t now_ms, bool source, struct mr_str name)
+{
+	struct mr_order_request request = { .kind = source ? MR_ORDER_UNBLOCK : MR_ORDER_THAW, .subject = name,
+					    .operator_name = MR_STR("mailreeved"),
+					    .reason = MR_STR("the time is over"), .nothing_learned = true };
+	struct mr_order_result result;
+
+	(void)mr_orders_give(engine, now_ms, &request, &result);
 }
 
 void mr_orders_sweep(struct mr_engine *engine, int64_t now_ms)
@@ -110,43 +153,12 @@ void mr_orders_sweep(struct mr_engine *engine, int64_t now_ms)
 	if (sweep->count < SWEEP_MAX)
 		mr_store_sources(engine->store, true, sweep_source, sweep);
 	for (size_t i = 0; i < sweep->count; i++) {
-		struct mr_order_request request = { .kind = sweep->over[i].source ? MR_ORDER_UNBLOCK : MR_ORDER_THAW,
-						    .subject = mr_str_of(sweep->over[i].name),
-						    .operator_name = MR_STR("mailreeved"),
-						    .reason = MR_STR("the time is over"), .nothing_learned = true };
-		struct mr_order_result result;
+		struct mr_str name = mr_str_of(sweep->over[i].name);
 
-		(void)mr_orders_give(engine, now_ms, &request, &result);
+		if (sweep->over[i].source && sweep->over[i].watched)
+			forget_watched(engine, sweep->now_ms, name);
+		else
+			end_one(engine, now_ms, sweep->over[i].source, name);
 	}
 	mr_free(sweep);
-}
-
-/* ---- Blocks ---- */
-
-static bool is_blocked_at(struct mr_engine *engine, const struct mr_ip *ip, unsigned length, int64_t now_ms)
-{
-	struct mr_source *source;
-	struct mr_key key;
-	bool fresh, blocked;
-
-	mr_sending_prefix_key(engine, ip, length, &key);
-	source = mr_store_source_get(engine->store, &key, now_ms, false, &fresh);
-	if (source == NULL)
-		return false;
-	blocked = source->state == MR_ACCOUNT_FROZEN && (source->until_ms == 0 || now_ms < source->until_ms);
-	mr_store_source_done(engine->store, source, false);
-	return blocked;
-}
-
-bool mr_orders_is_blocked(struct mr_engine *engine, const struct mr_ip *ip, int64_t now_ms)
-{
-	unsigned first = ip->family == MR_IP_V4 ? 96 : 0;
-
-	if (ip->family == MR_IP_UNKNOWN)
-		return false;
-	for (unsigned bits = first; bits <= 128; bits++)
-		if (atomic_load_explicit(&engine->blocks[bits], memory_order_relaxed) > 0 &&
-		    is_blocked_at(engine, ip, bits - first, now_ms))
-			return true;
-	return false;
 }

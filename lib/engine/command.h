@@ -9,6 +9,7 @@
 
 #include "core/hijack.h"
 #include "engine/engine.h"
+#include "engine/screening.h"
 
 enum {
 	MR_COMMAND_NAMES_MAX = 50,         /* names in one order: each waits for the disk */
@@ -74,7 +75,13 @@ const char *mr_command_rule_of(const struct mr_standing *standing);
 json_t *mr_command_evidence(const float channel[MR_CHANNEL_COUNT], float total);
 /* name: the whole name, or absent for the record's own. */
 json_t *mr_command_account_row(const struct mr_command *c, const struct mr_account *account, struct mr_str name);
+/* How its logins stand: places it has used well, what is counted against it, what is suspected. c->policy's limits. */
+json_t *mr_command_logins_row(const struct mr_command *c, const struct mr_account *account, struct mr_str name);
 json_t *mr_command_order_row(const struct mr_command *c, const struct mr_order *order);
+/* What screening has counted, a row for each limit. of: the name of whose it is; NULL: it goes without saying. */
+void mr_command_add_counters(json_t *list, const char *of, const struct mr_screening *found, enum mr_signal signal);
+/* The network of a source as habits and histories know it: its /24 or /48. */
+struct mr_prefix mr_command_network(const struct mr_prefix *source);
 void mr_command_thresholds(const struct mr_command *c, struct mr_thresholds *thresholds_r);
 
 /* ---- The commands ---- */
@@ -84,10 +91,13 @@ void mr_command_calibration(struct mr_command *c);
 void mr_command_accounts(struct mr_command *c);
 void mr_command_names(struct mr_command *c);
 void mr_command_blocks(struct mr_command *c);
+void mr_command_source(struct mr_command *c);
 void mr_command_orders(struct mr_command *c);
 void mr_command_exemptions(struct mr_command *c);
 void mr_command_account(struct mr_command *c);
 void mr_command_event(struct mr_command *c);
+void mr_command_fact(struct mr_command *c);
+void mr_command_mark(struct mr_command *c);
 void mr_command_give(struct mr_command *c);
 
 #endif

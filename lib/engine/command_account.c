@@ -115,10 +115,8 @@ static bool name_place(void *context, const struct mr_source *source)
 static json_t *network_text(const struct mr_prefix *source)
 {
 	char text[MR_PREFIX_TEXT_MAX];
-	struct mr_prefix network = { .ip = source->ip, .length = source->ip.family == MR_IP_V4 ? 24 : 48 };
+	struct mr_prefix network = mr_command_network(source);
 
-	for (unsigned i = network.length / 8; i < sizeof(network.ip.bytes); i++)
-		network.ip.bytes[i] = 0;
 	mr_prefix_format(&network, text);
 	return json_string(text);
 }
@@ -193,6 +191,8 @@ static void show(struct mr_command *c, const struct mr_account *account, struct 
 	json_object_set_new(c->answer, "baseline", baseline_of(c, &portrait));
 	json_object_set_new(c->answer, "places", places_of(c, &portrait));
 	json_object_set_new(c->answer, "orders", of.list);
+	if (account->kind == MR_ACCOUNT_LOGIN)
+		json_object_set_new(c->answer, "logins", mr_command_logins_row(c, account, name));
 }
 
 void mr_command_account(struct mr_command *c)

@@ -1,5 +1,5 @@
 /*
- * Lists in pages: accounts, blocks, the journal of orders, exemptions, and names for completion.
+ * Lists in pages: accounts, the journal of orders, exemptions, and names for completion. Blocks are in command_source.c.
  */
 #include <string.h>
 
@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "engine/command.h"
 #include "engine/lines.h"
-#include "engine/sending.h"
 
 enum { NAMES_MOST = 200 };
 
@@ -129,40 +128,6 @@ void mr_command_names(struct mr_command *c)
 	mr_store_accounts(c->engine->store, number < 0 ? MR_ACCOUNT_NORMAL : (enum mr_account_state)number, add_name,
 			  &names);
 	json_object_set_new(c->answer, "names", names.list);
-}
-
-/* ---- Blocks ---- */
-
-static bool list_block(void *context, const struct mr_source *source)
-{
-	struct mr_page *page = context;
-	struct mr_command *c = page->command;
-	char text[MR_PREFIX_TEXT_MAX];
-	struct mr_prefix prefix;
-	json_t *row;
-
-	if (!mr_page_wants(page))
-		return mr_page_goes_on(page);
-	mr_sending_prefix_of(source, &prefix);
-	mr_prefix_format(&prefix, text);
-	row = json_object();
-	json_object_set_new(row, "source", json_string(text));
-	json_object_set_new(row, "since", mr_command_time(c, source->since_ms));
-	json_object_set_new(row, "until", mr_command_time(c, source->until_ms));
-	json_object_set_new(row, "cause", json_string(mr_command_cause_word(source->cause)));
-	json_object_set_new(row, "offences", json_integer(source->offences));
-	json_object_set_new(row, "event_id", mr_command_room(source->event_id, MR_STANDING_ID_MAX));
-	mr_page_add(page, row);
-	return mr_page_goes_on(page);
-}
-
-void mr_command_blocks(struct mr_command *c)
-{
-	struct mr_page page;
-
-	mr_page_begin(&page, c, "blocks");
-	mr_store_sources(c->engine->store, true, list_block, &page);
-	mr_page_end(&page);
 }
 
 /* ---- The journal ---- */

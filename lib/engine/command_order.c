@@ -50,6 +50,10 @@ static json_t *give_one(struct mr_command *c, struct mr_order_request *request, 
 	json_object_set_new(row, "result", json_string(word_of(err)));
 	json_object_set_new(row, "before", json_string(mr_command_state_word(result.before)));
 	json_object_set_new(row, "event_id", mr_command_room(result.event_id, sizeof(result.event_id)));
+	if (request->kind == MR_ORDER_BLOCK || request->kind == MR_ORDER_UNBLOCK)
+		json_object_set_new(row, "offences", json_integer(result.offences));
+	if (result.forgiven)
+		json_object_set_new(row, "forgiven", json_true());
 	if (result.number > 0)
 		json_object_set_new(row, "number", json_integer((json_int_t)result.number));
 	return row;

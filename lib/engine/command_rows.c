@@ -142,6 +142,31 @@ json_t *mr_command_order_row(const struct mr_command *c, const struct mr_order *
 	return row;
 }
 
+void mr_command_add_counters(json_t *list, const char *of, const struct mr_screening *found, enum mr_signal signal)
+{
+	for (size_t i = 0; i < found->counter_count; i++) {
+		const struct mr_event_counter *counter = &found->counters[i];
+		json_t *row = json_object();
+
+		if (of != NULL)
+			json_object_set_new(row, "of", json_string(of));
+		json_object_set_new(row, "limit", mr_command_text(counter->name));
+		json_object_set_new(row, "value", json_integer((json_int_t)counter->value));
+		json_object_set_new(row, "most", json_integer((json_int_t)counter->limit));
+		json_object_set_new(row, "what", json_string(mr_signal_row(signal)->words));
+		json_array_append_new(list, row);
+	}
+}
+
+struct mr_prefix mr_command_network(const struct mr_prefix *source)
+{
+	struct mr_prefix network = { .ip = source->ip, .length = source->ip.family == MR_IP_V4 ? 24 : 48 };
+
+	for (unsigned i = network.length / 8; i < sizeof(network.ip.bytes); i++)
+		network.ip.bytes[i] = 0;
+	return network;
+}
+
 void mr_command_thresholds(const struct mr_command *c, struct mr_thresholds *thresholds_r)
 {
 	struct mr_site *site = mr_store_site_get(c->engine->store);

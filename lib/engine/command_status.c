@@ -12,7 +12,8 @@ static const int64_t day_ms = INT64_C(86400000);
 /* ---- What the records say ---- */
 
 struct census {
-	uint64_t accounts[MR_ACCOUNT_FROZEN + 1], blocked;
+	const struct mr_command *command;
+	uint64_t accounts[MR_ACCOUNT_FROZEN + 1], blocked, would_block;
 };
 
 static bool count_account(void *context, const struct mr_account *account)
@@ -28,8 +29,10 @@ static bool count_source(void *context, const struct mr_source *source)
 {
 	struct census *census = context;
 
-	(void)source;
-	census->blocked++;
+	if (source->until_ms != 0 && census->command->state_ms >= source->until_ms)
+		return true;
+	census->blocked += source->state == MR_ACCOUNT_FROZEN;
+	census->would_block += source->state == MR_ACCOUNT_WATCHED;
 	return true;
 }
 
@@ -42,7 +45,7 @@ static json_t *state_of(struct mr_command *c)
 {
 	const struct mr_state_policy *p = &c->policy->state;
 	struct mr_store_counts counts;
-	struct census census = { .blocked = 0 };
+	struct census census = { .command = c };
 	char trouble[256];
 	json_t *state = json_object();
 
@@ -64,6 +67,7 @@ static json_t *state_of(struct mr_command *c)
 	put_uint(state, "sources", counts.sources);
 	put_uint(state, "sources_most", p->sources);
 	put_uint(state, "blocked", census.blocked);
+	put_uint(state, "would_block", census.would_block);
 	put_uint(state, "evicted_accounts", counts.evicted_accounts);
 	put_uint(state, "evicted_sources", counts.evicted_sources);
 	put_uint(state, "refused_accounts", counts.refused_accounts);
@@ -129,10 +133,8 @@ static json_t *day_of(struct mr_command *c)
 	return object;
 }
 
-static json_t *budget_of(struct mr_command *c)
+static json_t *budget_of(struct mr_command *c, struct mr_budget *b, const struct mr_rate *rate)
 {
-	const struct mr_rate *rate = &c->policy->hijack.budget;
-	struct mr_budget *b = &c->engine->budget;
 	uint64_t used = 0;
 	json_t *object = json_object();
 
@@ -144,6 +146,28 @@ static json_t *budget_of(struct mr_command *c)
 	json_object_set_new(object, "most",
 			    rate->most < INT64_MAX ? json_integer((json_int_t)rate->most) : json_null());
 	json_object_set_new(object, "window_seconds", json_integer((json_int_t)(rate->window_ms / 1000)));
+	return object;
+}
+
+/* ---- Screening ---- */
+
+static json_t *screen_of(struct mr_command *c)
+{
+	static const char *const words[MR_TALLY_LOGINS] = { [MR_TALLY_ASKED] = "asked", [MR_TALLY_REFUSED] = "refused",
+							    [MR_TALLY_FAILED] = "failed",
+							    [MR_TALLY_SUCCEEDED] = "succeeded" };
+	const struct mr_screen_policy *screen = &c->policy->screen;
+	uint64_t logins[MR_TALLY_LOGINS];
+	json_t *object = json_object(), *counts = json_object();
+
+	mr_tally_logins(&c->engine->tally, c->state_ms, logins);
+	for (unsigned i = 0; i < MR_TALLY_LOGINS; i++)
+		if (words[i] != NULL)
+			put_uint(counts, words[i], logins[i]);
+	json_object_set_new(object, "mode", json_string(mr_mode_text(mr_policy_mode(c->policy, &screen->rule))));
+	json_object_set_new(object, "at", json_string(screen->at == MR_SCREEN_AT_CONNECT ? "connect" : "mail"));
+	json_object_set_new(object, "logins", counts);
+	json_object_set_new(object, "budget", budget_of(c, &c->engine->block_budget, &screen->budget));
 	return object;
 }
 
@@ -197,8 +221,9 @@ void mr_command_status(struct mr_command *c)
 	json_object_set_new(answer, "mode", json_string(mr_mode_text(c->policy->mode)));
 	json_object_set_new(answer, "clock_behind_ms", json_integer((json_int_t)c->behind_ms));
 	json_object_set_new(answer, "state", state_of(c));
-	json_object_set_new(answer, "budget", budget_of(c));
+	json_object_set_new(answer, "budget", budget_of(c, &c->engine->budget, &c->policy->hijack.budget));
 	json_object_set_new(answer, "hijack", hijack_of(c));
+	json_object_set_new(answer, "screen", screen_of(c));
 	json_object_set_new(answer, "day", day_of(c));
 }
 

@@ -11,11 +11,14 @@
 #include "core/address.h"
 #include "core/company.h"
 #include "core/decide.h"
+#include "core/history.h"
 #include "core/identity.h"
+#include "engine/contacts.h"
 #include "engine/friends.h"
 #include "engine/lines.h"
 #include "engine/metering.h"
 #include "engine/orders.h"
+#include "engine/places.h"
 #include "engine/session.h"
 #include "engine/sending.h"
 
@@ -76,7 +79,7 @@ void mr_conduct_begin(struct mr_session *s, int64_t now_ms)
 
 	*c = (struct mr_conduct){ .now_ms = now, .spam_told = s->spam_told, .spam = s->spam,
 				   .script = s->script };
-	s->subject.source_blocked = mr_orders_is_blocked(s->engine, &s->connection.client_ip, now);
+	mr_contacts_look(s, now_ms);
 	if (s->subject.login.p != NULL) {
 		c->kind = MR_ACCOUNT_LOGIN;
 		c->name = s->subject.login;
@@ -256,11 +259,22 @@ static bool get_account(struct mr_session *s, bool create, struct mr_account **a
 	return *account_r != NULL;
 }
 
-static void ask_detector(struct mr_session *s, struct mr_account *account, const struct mr_sending *sending,
+/* What its logins say of this message. */
+static void recall_logins(const struct mr_account *account, int64_t now_ms, struct mr_sending *sending)
+{
+	sending->guessed = mr_history_guessed(&account->history, (uint32_t)sending->network, now_ms,
+					      &sending->guessed_age_ms);
+	sending->travel = mr_history_travel(&account->history, now_ms);
+	sending->weak_password = account->history.weak_password != 0;
+}
+
+static void ask_detector(struct mr_session *s, struct mr_account *account, struct mr_sending *sending,
 			 struct mr_contain_case *the_case)
 {
 	if (account->standing.state == MR_ACCOUNT_FROZEN || the_case->mode == MR_MODE_OFF)
 		return;
+	if (sending->authenticated)
+		recall_logins(account, s->conduct.now_ms, sending);
 	weigh(s, account, sending);
 	the_case->says = mr_hijack_verdict(&s->policy->hijack, &s->conduct.thresholds, &s->conduct.evidence);
 	if (!sending->authenticated && !s->to_others)
@@ -278,8 +292,19 @@ struct outcome {
 	bool told, expired, over_budget;
 };
 
+/* Whoever sends with a login has used its source well, until something says that he did not. */
+static void learn_place(struct mr_session *s, struct mr_account *account)
+{
+	const struct mr_visitor v = { .engine = s->engine, .policy = s->policy, .state_ms = s->conduct.now_ms,
+				      .connection = &s->connection };
+	struct mr_history_use use;
+
+	mr_places_use(&v, &use);
+	(void)mr_history_learn(&account->history, &use);
+}
+
 /* The account's turn: under its lock, so nothing here waits. False: there is no record of it. */
-static bool judge(struct mr_session *s, const struct mr_sending *sending, struct mr_contain_case *the_case,
+static bool judge(struct mr_session *s, struct mr_sending *sending, struct mr_contain_case *the_case,
 		  struct outcome *outcome_r)
 {
 	struct mr_conduct *c = &s->conduct;
@@ -294,13 +319,15 @@ static bool judge(struct mr_session *s, const struct mr_sending *sending, struct
 		mr_hijack_forget(account);
 	ask_detector(s, account, sending, the_case);
 	if (the_case->says == MR_HIJACK_FREEZES || the_case->limit_freezes)
-		the_case->budget_left = mr_orders_budget(s->engine, &s->policy->hijack.budget, c->now_ms, false);
+		the_case->budget_left = mr_orders_budget(&s->engine->budget, &s->policy->hijack.budget, c->now_ms, false);
 	mr_contain(&account->standing, the_case, &after);
 	if (after.state == MR_ACCOUNT_FROZEN && account->standing.state != MR_ACCOUNT_FROZEN)
-		(void)mr_orders_budget(s->engine, &s->policy->hijack.budget, c->now_ms, true);
+		(void)mr_orders_budget(&s->engine->budget, &s->policy->hijack.budget, c->now_ms, true);
 	outcome_r->told = enter(s, account, &after);
 	outcome_r->over_budget = after.over_budget && is_news(&account->standing, MR_ACCOUNT_FROZEN);
 	outcome_r->decision = after.decision;
+	if (sending->authenticated && after.decision.verdict == MR_ACCEPT)
+		learn_place(s, account);
 	if (c->now_ms > account->last_ms)
 		account->last_ms = c->now_ms;
 	if (outcome_r->told || outcome_r->expired)

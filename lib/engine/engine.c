@@ -38,6 +38,9 @@ unsigned mr_engine_needs_of(const struct mr_policy *policy, bool facts_wanted)
 	if (policy->access.at == MR_ACCESS_AT_CONNECT &&
 	    mr_policy_mode(policy, &policy->access.rule) == MR_MODE_ENFORCE)
 		needs |= MR_NEEDS_CONNECT;
+	if ((policy->screen.at == MR_SCREEN_AT_CONNECT || policy->screen.simultaneous > 0) &&
+	    mr_policy_mode(policy, &policy->screen.rule) == MR_MODE_ENFORCE)
+		needs |= MR_NEEDS_CONNECT;
 	if ((sender->header_from || sender->header_sender) && mr_policy_mode(policy, &sender->rule) != MR_MODE_OFF)
 		needs |= MR_NEEDS_HEADERS;
 	for (size_t i = 0; i < policy->shield_count; i++)
@@ -117,6 +120,9 @@ int mr_engine_new(const struct mr_engine_options *options, struct mr_policy *pol
 	engine->notice = options->notice;
 	engine->notice_context = options->notice_context;
 	pthread_mutex_init(&engine->budget.lock, NULL);
+	pthread_mutex_init(&engine->block_budget.lock, NULL);
+	pthread_mutex_init(&engine->crowd.lock, NULL);
+	pthread_mutex_init(&engine->geo_lock, NULL);
 	pthread_mutex_init(&engine->lends.lock, NULL);
 	put_in_force(engine, policy, generation);
 	if (open_store(engine, options, policy) != MR_OK) {
@@ -175,6 +181,10 @@ void mr_engine_free(struct mr_engine **engine)
 		mr_store_close(&(*engine)->store);
 	mr_policy_drop(&(*engine)->policy);
 	pthread_mutex_destroy(&(*engine)->budget.lock);
+	pthread_mutex_destroy(&(*engine)->block_budget.lock);
+	pthread_mutex_destroy(&(*engine)->crowd.lock);
+	pthread_mutex_destroy(&(*engine)->geo_lock);
+	mr_geo_free(&(*engine)->geo);
 	pthread_mutex_destroy(&(*engine)->lends.lock);
 	for (size_t i = 0; i < MR_ENGINE_SPARE_LINES; i++)
 		mr_free((*engine)->spare_lines[i]);

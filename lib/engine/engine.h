@@ -10,6 +10,7 @@
 
 #include "engine/statetime.h"
 #include "engine/tally.h"
+#include "geo/geo.h"
 #include "mailreeve.h"
 #include "model/event.h"
 #include "model/policy.h"
@@ -36,6 +37,19 @@ struct mr_lends {
 	size_t next;
 };
 
+/* Connections that are open now, by source. */
+enum { MR_CROWD_SLOTS = 16384, MR_ENGINE_FOLDS = 4096 };
+
+struct mr_crowd_slot {
+	uint64_t source;
+	unsigned count;
+};
+
+struct mr_crowd {
+	pthread_mutex_t lock;
+	struct mr_crowd_slot slots[MR_CROWD_SLOTS];
+};
+
 struct mr_engine {
 	pthread_mutex_t lock; /* for policy */
 	struct mr_policy *policy;
@@ -58,6 +72,11 @@ struct mr_engine {
 	struct mr_statetime time;
 	int64_t swept_ms;            /* when what is over was last looked for; the ticking thread's */
 	struct mr_budget budget;
+	struct mr_budget block_budget;
+	struct mr_crowd crowd;
+	_Atomic uint64_t folds[MR_ENGINE_FOLDS]; /* failed logins just told: see logins.c */
+	pthread_mutex_t geo_lock;
+	struct mr_geo *geo;          /* or NULL */
 	struct mr_lends lends;
 	struct mr_tally tally;
 	_Atomic int64_t began_ms;    /* wall clock, when it said that it takes mail; 0: never */

@@ -25,8 +25,7 @@ static enum mr_direction direction_of(const struct mr_session *s)
 	return mr_has_login(subject) || s->connection.local ? MR_DIRECTION_INTERNAL : MR_DIRECTION_INBOUND;
 }
 
-/* The mode of the rule that decided, for the line. */
-static enum mr_mode mode_of(const struct mr_decision *decision)
+enum mr_mode mr_lines_mode(const struct mr_decision *decision)
 {
 	if (decision->verdict != MR_ACCEPT)
 		return MR_MODE_ENFORCE;
@@ -38,7 +37,8 @@ static struct mr_event begin(const struct mr_session *s, enum mr_event_action ac
 {
 	return (struct mr_event){ .action = action, .time_ms = now_ms, .fact_id = s->fact_id,
 				  .fact_id_is_number = s->fact_id_is_number, .decided = true, .decision = *decision,
-				  .mode = mode_of(decision), .connection = &s->connection, .size = -1,
+				  .mode = mr_lines_mode(decision), .connection = &s->connection,
+				  .as_name = s->connection.as_name, .size = -1,
 				  .duration_ns = -1 };
 }
 
@@ -151,15 +151,19 @@ bool mr_lines_exemption_used(struct mr_engine *engine, struct mr_str name, int64
 	       n == sizeof(*used_ms_r);
 }
 
-static void note_exemption(const struct mr_session *s)
+void mr_lines_note_exemption(struct mr_engine *engine, struct mr_str name, int64_t now)
 {
-	struct mr_str name = s->subject.exemption_used;
-	int64_t used = 0, now = s->conduct.now_ms;
+	int64_t used = 0;
 	char room[NOTE_NAME_MAX];
 
-	if (mr_lines_exemption_used(s->engine, name, &used) && now - used < NOTE_EVERY_MS && used <= now)
+	if (mr_lines_exemption_used(engine, name, &used) && now - used < NOTE_EVERY_MS && used <= now)
 		return;
-	(void)mr_store_note_set(s->engine->store, note_name(name, room), &now, sizeof(now));
+	(void)mr_store_note_set(engine->store, note_name(name, room), &now, sizeof(now));
+}
+
+void mr_lines_new_id(struct mr_engine *engine, int64_t now_ms, char id_r[MR_EVENT_ID_MAX])
+{
+	mr_eventid_make(engine->id_seed, now_ms, atomic_fetch_add(&engine->ids, 1) + 1, id_r);
 }
 
 /* Once for each time that a counter passes its limit, not for every message after it. */
@@ -187,7 +191,7 @@ static void say_exemption(struct mr_session *s, int64_t now_ms)
 
 	event.exemption = s->subject.exemption_used;
 	event.trail = &s->subject.trail;
-	note_exemption(s);
+	mr_lines_note_exemption(s->engine, s->subject.exemption_used, s->conduct.now_ms);
 	mr_engine_emit(s->engine, &event, s->policy);
 }
 

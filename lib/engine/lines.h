@@ -23,6 +23,11 @@ void mr_lines_over_budget(struct mr_session *session, int64_t now_ms);
 void mr_lines_open_relay(struct mr_session *session, int64_t now_ms, const struct mr_recipient *recipient,
 			 const struct mr_decision *decision);
 
+/* The mode that a line shows for a decision. */
+enum mr_mode mr_lines_mode(const struct mr_decision *decision);
+void mr_lines_new_id(struct mr_engine *engine, int64_t now_ms, char id_r[MR_EVENT_ID_MAX]);
+/* Notes that an exemption was used, about once a minute. */
+void mr_lines_note_exemption(struct mr_engine *engine, struct mr_str name, int64_t state_ms);
 /* When an exemption was last used, state time; within a minute. False: never, as far as is known. */
 bool mr_lines_exemption_used(struct mr_engine *engine, struct mr_str name, int64_t *used_ms_r);
 

@@ -7,16 +7,12 @@
 #include "base/error.h"
 #include "core/company.h"
 #include "core/contain.h"
-#include "engine/eventid.h"
+#include "core/history.h"
+#include "engine/lines.h"
 #include "engine/orderwords.h"
 #include "engine/sending.h"
 #include "eventlog/factline.h"
 #include "model/login.h"
-
-static void new_event_id(struct mr_engine *engine, int64_t now_ms, char id_r[MR_EVENT_ID_MAX])
-{
-	mr_eventid_make(engine->id_seed, now_ms, atomic_fetch_add(&engine->ids, 1) + 1, id_r);
-}
 
 enum { ORDER_FACT_MAX = 4096 };
 
@@ -62,10 +58,12 @@ static void change_standing(struct carrying *c, struct mr_account *account)
 	account->standing.noticed = 0;
 	if (q->nothing_learned) {
 		mr_hijack_forget(account);
+		mr_history_forget(&account->history);
 	} else {
 		struct mr_site *site = mr_store_site_get(c->engine->store);
 
 		mr_hijack_release(account, site, c->state_ms);
+		mr_history_release(&account->history);
 		mr_store_site_done(c->engine->store, true);
 	}
 }
@@ -163,7 +161,7 @@ static int order_account(struct carrying *c)
 
 static void set_block(struct carrying *c, struct mr_source *source, bool blocked)
 {
-	bool was = source->state == MR_ACCOUNT_FROZEN;
+	bool was = source->state == MR_ACCOUNT_FROZEN, counted = source->state != MR_ACCOUNT_NORMAL;
 
 	source->state = blocked ? MR_ACCOUNT_FROZEN : MR_ACCOUNT_NORMAL;
 	source->cause = MR_CAUSE_OPERATOR;
@@ -174,7 +172,14 @@ static void set_block(struct carrying *c, struct mr_source *source, bool blocked
 		source->offences++;
 	if (!blocked)
 		mr_company_forgive(source);
-	if (blocked != was && source->prefix <= 128)
+	/* A person who lifts a block says that it was wrong, or is enough; time that is over says nothing. */
+	if (!blocked && was && !c->request->nothing_learned && source->offences > 0) {
+		source->offences--;
+		c->result->forgiven = true;
+	}
+	c->result->offences = source->offences;
+	source->reason = MR_REASON_NONE;
+	if (blocked != counted && source->prefix <= 128)
 		atomic_fetch_add(&c->engine->blocks[source->prefix], blocked ? 1u : ~0u);
 	c->result->before = was ? MR_ACCOUNT_FROZEN : MR_ACCOUNT_NORMAL;
 }
@@ -285,7 +290,7 @@ int mr_orders_give(struct mr_engine *engine, int64_t now_ms, const struct mr_ord
 	int err;
 
 	*result_r = (struct mr_order_result){ .before = MR_ACCOUNT_NORMAL };
-	new_event_id(engine, now_ms, result_r->event_id);
+	mr_lines_new_id(engine, now_ms, result_r->event_id);
 	mr_orderwords_put(result_r->name, sizeof(result_r->name), request->subject);
 	err = source ? order_source(&c) : order_account(&c);
 	if (err == MR_OK || err == MR_ERR_NOTFOUND || err == MR_ERR_IO)

@@ -25,6 +25,8 @@ struct mr_order_result {
 	enum mr_account_state before;
 	uint64_t number;               /* in the journal */
 	char event_id[MR_EVENT_ID_MAX];
+	bool forgiven;                 /* an unblock took one offence of the source back */
+	unsigned offences;             /* of the source, after the order */
 };
 
 /* Carries an order out and waits until it is on disk. MR_ERR_SYNTAX: the subject cannot be read. MR_ERR_NOTFOUND: a thaw
@@ -40,13 +42,10 @@ void mr_orders_follow(struct mr_session *session, int64_t now_ms, const struct m
 /* A freeze or hold of the session's account has ended by its time. */
 void mr_orders_expired(struct mr_session *session, int64_t now_ms, const struct mr_account *account);
 
-/* Whether one more account may be frozen automatically; take: and it is. */
-bool mr_orders_budget(struct mr_engine *engine, const struct mr_rate *budget, int64_t now_ms, bool take);
+/* Whether one more account may be frozen, or source blocked, automatically; take: and it is. */
+bool mr_orders_budget(struct mr_budget *budget, const struct mr_rate *rate, int64_t now_ms, bool take);
 /* Ends blocks and freezes whose time is over. */
 void mr_orders_sweep(struct mr_engine *engine, int64_t now_ms);
 /* What the journal says of automatic freezes, after a start. */
 void mr_orders_remember(struct mr_engine *engine);
-/* Whether ip is in a prefix that is blocked now. */
-bool mr_orders_is_blocked(struct mr_engine *engine, const struct mr_ip *ip, int64_t now_ms);
-
 #endif

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "engine/lines.h"
 
-enum { ARENA_MAX = 64 << 10 };
+enum { ARENA_MAX = 64 << 10, COUNTERS_MAX = 8 };
 
 struct mr_pending {
 	struct mr_engine *engine;
@@ -14,6 +14,7 @@ struct mr_pending {
 	struct mr_arena *arena;
 	struct mr_connection connection;
 	struct mr_event_evidence evidence;
+	struct mr_event_counter counters[COUNTERS_MAX];
 	struct mr_event event;
 };
 
@@ -29,6 +30,18 @@ static void copy_connection(struct mr_pending *p, const struct mr_connection *fr
 	c->server_name = mr_arena_copy(p->arena, from->server_name);
 	c->tls_version = mr_arena_copy(p->arena, from->tls_version);
 	c->tls_cipher = mr_arena_copy(p->arena, from->tls_cipher);
+	c->as_name = mr_arena_copy(p->arena, from->as_name);
+}
+
+/* Names of counters belong to the policy, which is held. */
+static void copy_counters(struct mr_pending *p, const struct mr_event *from)
+{
+	size_t n = from->counter_count < COUNTERS_MAX ? from->counter_count : COUNTERS_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		p->counters[i] = from->counters[i];
+	p->event.counters = p->counters;
+	p->event.counter_count = n;
 }
 
 static void copy_event(struct mr_pending *p, const struct mr_event *from)
@@ -36,7 +49,15 @@ static void copy_event(struct mr_pending *p, const struct mr_event *from)
 	struct mr_event *e = &p->event;
 
 	*e = *from;
-	e->connection = &p->connection;
+	if (from->connection != NULL) {
+		copy_connection(p, from->connection);
+		e->connection = &p->connection;
+	}
+	copy_counters(p, from);
+	e->protocol = mr_arena_copy(p->arena, from->protocol);
+	e->prefix = mr_arena_copy(p->arena, from->prefix);
+	e->as_name = mr_arena_copy(p->arena, from->as_name);
+	e->detail = mr_arena_copy(p->arena, from->detail);
 	e->fact_id = mr_arena_copy(p->arena, from->fact_id);
 	e->message = mr_arena_copy(p->arena, from->message);
 	e->login = mr_arena_copy(p->arena, from->login);
@@ -49,24 +70,32 @@ static void copy_event(struct mr_pending *p, const struct mr_event *from)
 	}
 }
 
-struct mr_pending *mr_pending_of_session(struct mr_session *s, int64_t now_ms, enum mr_event_action action,
-					 struct mr_str words, const struct mr_decision *decision)
+struct mr_pending *mr_pending_of_event(struct mr_engine *engine, struct mr_policy *policy,
+				       const struct mr_event *event)
 {
-	struct mr_event event = mr_lines_account(s, now_ms, action, words, decision);
 	struct mr_pending *p = mr_calloc(1, sizeof(*p));
 
 	if (p != NULL)
 		p->arena = mr_arena_new_small(ARENA_MAX);
 	if (p == NULL || p->arena == NULL) {
-		mr_engine_emit(s->engine, &event, s->policy);
+		struct mr_event now = *event;
+
+		mr_engine_emit(engine, &now, policy);
 		mr_free(p);
 		return NULL;
 	}
-	p->engine = s->engine;
-	p->policy = mr_policy_hold(s->policy);
-	copy_connection(p, &s->connection);
-	copy_event(p, &event);
+	p->engine = engine;
+	p->policy = mr_policy_hold(policy);
+	copy_event(p, event);
 	return p;
+}
+
+struct mr_pending *mr_pending_of_session(struct mr_session *s, int64_t now_ms, enum mr_event_action action,
+					 struct mr_str words, const struct mr_decision *decision)
+{
+	struct mr_event event = mr_lines_account(s, now_ms, action, words, decision);
+
+	return mr_pending_of_event(s->engine, s->policy, &event);
 }
 
 void mr_pending_emit(void *pending, int err)

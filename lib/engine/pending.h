@@ -12,6 +12,9 @@ struct mr_pending;
  * written at once. */
 struct mr_pending *mr_pending_of_session(struct mr_session *session, int64_t now_ms, enum mr_event_action action,
 					 struct mr_str words, const struct mr_decision *decision);
+/* The same for any event. */
+struct mr_pending *mr_pending_of_event(struct mr_engine *engine, struct mr_policy *policy,
+				       const struct mr_event *event);
 /* Writes the line and frees it; the form of mr_store_done. err: the order is not on disk, and the line says so. */
 void mr_pending_emit(void *pending, int err);
 

@@ -48,24 +48,11 @@ uint64_t mr_sending_network(const struct mr_ip *ip)
 	return mr_habit_hash((struct mr_str){ (const char *)address, sizeof(address) });
 }
 
-/* RFC 1918, 3927, 4193, 4291: addresses that no stranger comes from. */
-static bool is_private(const struct mr_ip *ip)
-{
-	const unsigned char *b = ip->bytes;
-
-	if (ip->family == MR_IP_V6)
-		return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) || mr_ip_is_loopback(ip);
-	if (ip->family != MR_IP_V4)
-		return false;
-	return b[0] == 10 || b[0] == 127 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168) ||
-	       (b[0] == 169 && b[1] == 254);
-}
-
 static bool is_ours(const struct mr_session *s)
 {
 	const struct mr_ip *ip = &s->connection.client_ip;
 
-	return s->connection.local || is_private(ip) || mr_prefixset_has(s->policy->hijack.own_networks, ip) ||
+	return s->connection.local || mr_ip_is_private(ip) || mr_prefixset_has(s->policy->hijack.own_networks, ip) ||
 	       mr_prefixset_has(s->policy->relay.networks, ip);
 }
 
@@ -94,13 +81,18 @@ static uint64_t client_of(const struct mr_session *s)
 	return mr_habit_hash(mr_buffer_view(&b));
 }
 
-uint16_t mr_sending_country(const struct mr_session *s)
+uint16_t mr_sending_country_of(const struct mr_connection *connection)
 {
-	struct mr_str country = s->connection.country;
+	struct mr_str country = connection->country;
 
 	if (country.n != 2)
 		return 0;
 	return (uint16_t)((unsigned char)country.p[0] << 8 | (unsigned char)country.p[1]);
+}
+
+uint16_t mr_sending_country(const struct mr_session *s)
+{
+	return mr_sending_country_of(&s->connection);
 }
 
 static struct mr_str domain_of(struct mr_str address)

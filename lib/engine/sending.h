@@ -27,6 +27,7 @@ uint64_t mr_sending_network(const struct mr_ip *ip);
 unsigned mr_sending_source_prefix(const struct mr_ip *ip, unsigned char address_r[16]);
 /* Two letters, first << 8 | second; 0: unknown. */
 uint16_t mr_sending_country(const struct mr_session *session);
+uint16_t mr_sending_country_of(const struct mr_connection *connection);
 /* The prefix of a source record. */
 void mr_sending_prefix_of(const struct mr_source *source, struct mr_prefix *prefix_r);
 

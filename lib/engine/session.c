@@ -11,6 +11,7 @@
 #include "engine/answer.h"
 #include "engine/eventid.h"
 #include "engine/lines.h"
+#include "engine/contacts.h"
 #include "engine/metering.h"
 
 /* Stands for an address or a field that found no room: nobody can read it. */
@@ -47,16 +48,14 @@ static struct mr_str keep(char *room, size_t size, struct mr_str s)
 	return (struct mr_str){ room, n };
 }
 
-/* ---- Connection ---- */
+static void end_open(struct mr_session *s, int64_t now_ms);
 
-static void new_id(struct mr_session *s, int64_t now_ms, char id_r[MR_EVENT_ID_MAX])
-{
-	mr_eventid_make(s->engine->id_seed, now_ms, atomic_fetch_add(&s->engine->ids, 1) + 1, id_r);
-}
+/* ---- Connection ---- */
 
 static void decide_connection(struct mr_session *s, int64_t now_ms)
 {
 	mr_subject_connect(&s->subject, s->policy, &s->connection, s->arena, now_ms);
+	mr_contacts_look(s, now_ms);
 	mr_decide_connect(&s->subject, &s->connect_decision);
 	s->refused_at_connect = s->connect_decision.verdict > MR_HOLD;
 }
@@ -64,16 +63,17 @@ static void decide_connection(struct mr_session *s, int64_t now_ms)
 void mr_session_take_connection(struct mr_session *s, int64_t now_ms, const struct mr_connection *connection,
 				struct mr_reply *reply_r)
 {
-	mr_session_abort(s, now_ms);
+	end_open(s, now_ms);
 	s->connection = *connection;
 	s->connection.client_name = keep(s->client_name, sizeof(s->client_name), connection->client_name);
 	s->connection.listener = keep(s->listener, sizeof(s->listener), connection->listener);
 	s->connection.server_name = keep(s->server_name, sizeof(s->server_name), connection->server_name);
 	s->connection.country = keep(s->country, sizeof(s->country), connection->country);
 	mr_session_take_helo(s, connection->helo, connection->tls_version, connection->tls_cipher);
+	mr_contacts_arrive(s, now_ms);
 	decide_connection(s, now_ms);
 	if (s->refused_at_connect) {
-		new_id(s, now_ms, s->connection_id);
+		mr_lines_new_id(s->engine, now_ms, s->connection_id);
 		mr_lines_connect_refused(s, now_ms);
 	}
 	mr_answer_decision(reply_r, &s->connect_decision, s->policy->hijack.contact, s->connection_id);
@@ -117,7 +117,7 @@ static void begin_transaction(struct mr_session *s, int64_t now_ms)
 	s->summary = (struct mr_rcpt_summary){ .count = 0 };
 	s->to_ours = s->to_others = s->alerted = false;
 	s->lines = 0;
-	new_id(s, now_ms, s->transaction);
+	mr_lines_new_id(s->engine, now_ms, s->transaction);
 }
 
 static void end_transaction(struct mr_session *s, int64_t now_ms, enum mr_stage stage, bool unfinished)
@@ -137,7 +137,7 @@ void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str pa
 {
 	struct mr_decision decision = { .verdict = MR_ACCEPT };
 
-	mr_session_abort(s, now_ms);
+	end_open(s, now_ms);
 	begin_transaction(s, now_ms);
 	s->message.mail_from = mr_arena_copy(s->arena, path);
 	s->message.login = mr_arena_copy(s->arena, login);
@@ -147,6 +147,7 @@ void mr_session_take_mail(struct mr_session *s, int64_t now_ms, struct mr_str pa
 	if (login.n > 0 && s->message.login.p == NULL)
 		s->subject.login_unreadable = true;
 	mr_conduct_begin(s, now_ms);
+	mr_contacts_mail(s, now_ms);
 	if (!s->refused_at_connect)
 		mr_decide_mail(&s->subject, &decision);
 	mr_decision_join(&s->decision, &decision);
@@ -241,6 +242,7 @@ static void note_refused_by_mta(struct mr_session *s, int64_t now_ms, const stru
 	char id[MR_EVENT_ID_MAX];
 
 	s->summary.rejected_by_mta++;
+	mr_contacts_refused(s, now_ms, recipient, MR_REASON_MTA_REFUSED);
 	mr_conduct_recipient(s, recipient, NULL, true);
 	say_refused(s, now_ms, recipient, &decision, id);
 }
@@ -290,6 +292,7 @@ static void judge_recipient(struct mr_session *s, int64_t now_ms, const struct m
 		return;
 	}
 	mr_conduct_recipient(s, recipient, &destination, true);
+	mr_contacts_refused(s, now_ms, recipient, decision.reason);
 	refuse_recipient(s, now_ms, recipient, &decision, reply_r);
 }
 
@@ -411,13 +414,8 @@ void mr_session_take_end(struct mr_session *s, int64_t now_ms, struct mr_str que
 	end_transaction(s, now_ms, MR_STAGE_END, false);
 }
 
-void mr_session_unknown(struct mr_session *s, int64_t now_ms)
-{
-	(void)s;
-	(void)now_ms;
-}
-
-void mr_session_abort(struct mr_session *s, int64_t now_ms)
+/* Ends the transaction that is open, if there is one. */
+static void end_open(struct mr_session *s, int64_t now_ms)
 {
 	if (!s->open)
 		return;
@@ -432,13 +430,26 @@ void mr_session_abort(struct mr_session *s, int64_t now_ms)
 		end_transaction(s, now_ms, MR_STAGE_ABORT, true);
 }
 
+void mr_session_unknown(struct mr_session *s, int64_t now_ms)
+{
+	mr_contacts_count(s, now_ms, MR_CONTACT_SYNTAX_ERROR);
+}
+
+void mr_session_abort(struct mr_session *s, int64_t now_ms)
+{
+	if (s->open && !mr_has_login(&s->subject))
+		mr_contacts_count(s, now_ms, MR_CONTACT_RESET);
+	end_open(s, now_ms);
+}
+
 void mr_session_close(struct mr_session **session, int64_t now_ms)
 {
 	struct mr_session *s = *session;
 
 	if (s == NULL)
 		return;
-	mr_session_abort(s, now_ms);
+	end_open(s, now_ms);
+	mr_contacts_leave(s);
 	mr_policy_drop(&s->policy);
 	mr_arena_free(&s->arena);
 	mr_free(s);

@@ -23,7 +23,13 @@ struct mr_session {
 
 	struct mr_connection connection; /* its slices point into the buffers below */
 	char client_name[256], listener[128], server_name[256], helo[512], tls_version[16], tls_cipher[64], country[8];
+	char as_name[64];
 	bool refused_at_connect;
+	bool played;                   /* from a fact about a message, which tells of no connection */
+	bool crowd;                    /* counted among the connections of its source, under: */
+	uint64_t crowd_key;
+	unsigned crowd_size;
+	bool lied;                     /* in HELO, and counted */
 	struct mr_decision connect_decision;
 	char connection_id[MR_EVENT_ID_MAX];
 

@@ -269,15 +269,6 @@ static void read_message(struct mr_member_reader *reader, const json_t *root, st
 	mr_member_text(reader, mr_member_of(root, NULL, "message_id"), &message->message_id);
 }
 
-/* Strings that this version has no use for, but whose type is a promise. */
-static void check_texts(struct mr_member_reader *reader, const json_t *root, const char *const *names)
-{
-	struct mr_str unused = MR_STR_ABSENT;
-
-	for (; *names != NULL; names++)
-		mr_member_text(reader, mr_member_of(root, NULL, *names), &unused);
-}
-
 static void read_control(struct mr_member_reader *reader, const json_t *root, struct mr_control *control)
 {
 	struct mr_member order = mr_member_of(root, NULL, "order"), subject = mr_member_of(root, NULL, "subject");
@@ -297,20 +288,53 @@ static void read_control(struct mr_member_reader *reader, const json_t *root, st
 		mr_member_fault(reader, subject, "is missing; it says whom the order is about");
 }
 
+/* Absent "success" is a failure: nothing good is learned from what was not said. */
+static void read_attempt(struct mr_member_reader *reader, const json_t *root, struct mr_attempt *attempt)
+{
+	mr_member_text(reader, mr_member_of(root, NULL, "login"), &attempt->login);
+	mr_member_text(reader, mr_member_of(root, NULL, "protocol"), &attempt->protocol);
+	mr_member_text(reader, mr_member_of(root, NULL, "pwhash"), &attempt->pwhash);
+	mr_member_text(reader, mr_member_of(root, NULL, "fail_type"), &attempt->fail_type);
+	mr_member_bool(reader, mr_member_of(root, NULL, "success"), &attempt->success);
+	mr_member_bool(reader, mr_member_of(root, NULL, "policy_reject"), &attempt->policy_reject);
+}
+
+static void read_contact(struct mr_member_reader *reader, const json_t *root, enum mr_contact *contact)
+{
+	static const struct {
+		const char *name;
+		enum mr_contact contact;
+	} contacts[] = {
+		{ "connection", MR_CONTACT_CONNECTION },
+		{ "reset", MR_CONTACT_RESET },
+		{ "syntax-error", MR_CONTACT_SYNTAX_ERROR },
+	};
+	struct mr_member member = mr_member_of(root, NULL, "contact");
+	struct mr_str text = MR_STR_ABSENT;
+
+	mr_member_text(reader, member, &text);
+	if (text.p == NULL)
+		return;
+	for (size_t i = 0; i < sizeof(contacts) / sizeof(contacts[0]); i++) {
+		if (mr_str_equal(text, mr_str_of(contacts[i].name))) {
+			*contact = contacts[i].contact;
+			return;
+		}
+	}
+	mr_member_fault(reader, member, "must be \"connection\", \"reset\" or \"syntax-error\"");
+}
+
 static void read_by_kind(struct mr_member_reader *reader, const json_t *root, struct mr_fact *fact)
 {
-	static const char *const login[] = { "login", "protocol", "pwhash", "fail_type", NULL };
-	bool unused = false;
-
 	switch (fact->kind) {
 	case MR_FACT_MESSAGE:
 		read_message(reader, root, &fact->message);
 		break;
 	case MR_FACT_LOGIN:
-		check_texts(reader, root, login);
-		mr_member_bool(reader, mr_member_of(root, NULL, "success"), &unused);
+		read_attempt(reader, root, &fact->attempt);
 		break;
 	case MR_FACT_CONNECT:
+		read_contact(reader, root, &fact->contact);
 		break;
 	case MR_FACT_CONTROL:
 		read_control(reader, root, &fact->control);

@@ -21,7 +21,7 @@ struct mr_fact_fault {
 /* Reads one line. Everything in *fact_r lives in arena. MR_ERR_SYNTAX with *fault_r; MR_ERR_NOMEM. */
 int mr_fact_read(struct mr_str line, struct mr_arena *arena, struct mr_fact *fact_r, struct mr_fact_fault *fault_r);
 
-/* Writes a fact, MR_FACT_MESSAGE or MR_FACT_CONTROL, as one line with its newline; bytes that are not UTF-8 become \u00XX and "raw" is set.
+/* Writes a fact as one line with its newline; bytes that are not UTF-8 become \u00XX and "raw" is set.
  * *n_r is the length. MR_ERR_FULL: size is too small. */
 int mr_fact_write(const struct mr_fact *fact, char *line_r, size_t size, size_t *n_r);
 

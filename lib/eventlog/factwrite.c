@@ -1,6 +1,6 @@
 /*
- * Writes a fact, a message or an order, as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent.
- * The daemon's recorder (log.facts) calls it, on the writer's side of the log, not on the message path.
+ * Writes a fact as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent. The daemon's
+ * recorder (log.facts) calls it, on the writer's side of the log, not on the message path, and the reader of mail logs.
  */
 #include "eventlog/factline.h"
 
@@ -35,10 +35,12 @@ static bool fact_is_utf8(const struct mr_fact *fact)
 	const struct mr_connection *c = &fact->connection;
 	const struct mr_message *m = &fact->message;
 	const struct mr_control *o = &fact->control;
+	const struct mr_attempt *a = &fact->attempt;
 	const struct mr_str texts[] = {
 		fact->id,       c->client_name, c->country, c->listener,  c->helo,     c->server_name,
 		c->tls_version, c->tls_cipher,  m->login,   m->mail_from, m->queue_id, m->message_id,
-		m->script,      o->order,       o->subject, o->reason,    o->operator_name,
+		m->script,      o->order,       o->subject, o->reason,    o->operator_name, a->login,
+		a->protocol,    a->pwhash,      a->fail_type,
 	};
 
 	for (size_t i = 0; i < m->rcpt_count; i++) {
@@ -221,6 +223,73 @@ static void put_control(struct fact_writer *w, const struct mr_control *control)
 		MR_JSON_MEMBER(&w->out, "\"learn\":false");
 }
 
+static void put_attempt(struct fact_writer *w, const struct mr_attempt *attempt)
+{
+	put_text(w, "login", attempt->login);
+	put_text(w, "protocol", attempt->protocol);
+	if (attempt->success)
+		MR_JSON_MEMBER(&w->out, "\"success\":true");
+	else
+		MR_JSON_MEMBER(&w->out, "\"success\":false");
+	put_text(w, "pwhash", attempt->pwhash);
+	put_text(w, "fail_type", attempt->fail_type);
+	if (attempt->policy_reject)
+		MR_JSON_MEMBER(&w->out, "\"policy_reject\":true");
+}
+
+static void put_contact(struct fact_writer *w, enum mr_contact contact)
+{
+	switch (contact) {
+	case MR_CONTACT_CONNECTION:
+		break;
+	case MR_CONTACT_RESET:
+		MR_JSON_MEMBER(&w->out, "\"contact\":\"reset\"");
+		break;
+	case MR_CONTACT_SYNTAX_ERROR:
+		MR_JSON_MEMBER(&w->out, "\"contact\":\"syntax-error\"");
+		break;
+	}
+}
+
+static void put_kind(struct fact_writer *w, enum mr_fact_kind kind)
+{
+	switch (kind) {
+	case MR_FACT_MESSAGE:
+		MR_JSON_MEMBER(&w->out, "\"fact\":\"message\"");
+		break;
+	case MR_FACT_LOGIN:
+		MR_JSON_MEMBER(&w->out, "\"fact\":\"login\"");
+		break;
+	case MR_FACT_CONNECT:
+		MR_JSON_MEMBER(&w->out, "\"fact\":\"connect\"");
+		break;
+	case MR_FACT_CONTROL:
+		MR_JSON_MEMBER(&w->out, "\"fact\":\"control\"");
+		break;
+	}
+}
+
+static void put_by_kind(struct fact_writer *w, const struct mr_fact *fact)
+{
+	switch (fact->kind) {
+	case MR_FACT_MESSAGE:
+		put_connection(w, &fact->connection);
+		put_message(w, &fact->message);
+		break;
+	case MR_FACT_LOGIN:
+		put_connection(w, &fact->connection);
+		put_attempt(w, &fact->attempt);
+		break;
+	case MR_FACT_CONNECT:
+		put_connection(w, &fact->connection);
+		put_contact(w, fact->contact);
+		break;
+	case MR_FACT_CONTROL:
+		put_control(w, &fact->control);
+		break;
+	}
+}
+
 int mr_fact_write(const struct mr_fact *fact, char *line_r, size_t size, size_t *n_r)
 {
 	struct fact_writer w = { .out = mr_json_over(line_r, size), .bytes = MR_JSON_TEXT };
@@ -228,21 +297,13 @@ int mr_fact_write(const struct mr_fact *fact, char *line_r, size_t size, size_t 
 	*n_r = 0;
 	MR_JSON_PUT(&w.out, "{");
 	put_time(&w, fact->time_ms);
-	if (fact->kind == MR_FACT_CONTROL)
-		MR_JSON_MEMBER(&w.out, "\"fact\":\"control\"");
-	else
-		MR_JSON_MEMBER(&w.out, "\"fact\":\"message\"");
+	put_kind(&w, fact->kind);
 	if (!fact_is_utf8(fact)) {
 		w.bytes = MR_JSON_RAW;
 		MR_JSON_MEMBER(&w.out, "\"raw\":true");
 	}
 	put_id(&w, fact);
-	if (fact->kind == MR_FACT_CONTROL) {
-		put_control(&w, &fact->control);
-	} else {
-		put_connection(&w, &fact->connection);
-		put_message(&w, &fact->message);
-	}
+	put_by_kind(&w, fact);
 	MR_JSON_PUT(&w.out, "}\n");
 	if (w.out.overflow || w.out.cut)
 		return MR_ERR_FULL;

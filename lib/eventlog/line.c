@@ -11,6 +11,8 @@
 #include "base/timetext.h"
 #include "eventlog/linewriter.h"
 
+enum { PROTOCOL_MAX = 32 };
+
 static const struct mr_line_limits steps[] = {
 	{ .text = 1024, .list = MR_LINE_MAX }, { .text = 1024, .list = 1200 }, { .text = 512, .list = 400 },
 	{ .text = 256, .list = 150 },          { .text = 64, .list = 0 },
@@ -47,6 +49,9 @@ static void put_words(struct mr_line_writer *w, const char *words)
  */
 static const char *outcome_of(const struct mr_event *event)
 {
+	/* A guard is put on by a failed login, and nobody logged in. */
+	if (event->action == MR_EVENT_LOGIN_REFUSED || event->action == MR_EVENT_LOGIN_GUARDED)
+		return "failure";
 	if (event->decided) {
 		if (event->unfinished)
 			return "unknown";
@@ -79,10 +84,11 @@ static void put_type(struct mr_line_writer *w)
 	mr_json_close(&w->out, mark, ']');
 }
 
-/* The enhanced status code that the client was given; absent when it was not refused. */
+/* The enhanced status code that the client was given; absent when it was not refused by SMTP. */
 static struct mr_str code_of(const struct mr_event *event)
 {
-	if (!event->decided || event->decision.reason == MR_REASON_NONE)
+	if (!event->decided || event->decision.reason == MR_REASON_NONE || event->action == MR_EVENT_LOGIN_REFUSED ||
+	    event->action == MR_EVENT_LOGIN_GUARDED)
 		return MR_STR_ABSENT;
 	if (event->decision.verdict != MR_REJECT && event->decision.verdict != MR_TEMPFAIL)
 		return MR_STR_ABSENT;
@@ -96,6 +102,8 @@ static struct mr_str reason_of(const struct mr_event *event)
 {
 	if (event->detail.p != NULL || !event->decided)
 		return event->detail;
+	if (event->decision.reason == MR_REASON_NONE && mr_line_is_screening(event))
+		return mr_str_of(mr_reason_row(event->decision.would_reason)->sentence);
 	return mr_str_of(mr_reason_row(event->decision.reason)->sentence);
 }
 
@@ -158,6 +166,25 @@ static void put_port(struct mr_line_writer *w, unsigned port)
 	mr_json_uint(&w->out, port);
 }
 
+static void put_as(struct mr_line_writer *w, const struct mr_connection *connection)
+{
+	struct mr_str name = w->event->as_name.n > 0 ? w->event->as_name : connection->as_name;
+
+	if (connection->asn < 0)
+		return;
+	MR_JSON_OPEN(&w->out, "\"as\":{");
+	MR_JSON_MEMBER(&w->out, "\"number\":");
+	mr_json_int(&w->out, connection->asn);
+	if (name.n > 0) {
+		MR_JSON_MEMBER(&w->out, "\"organization\":{\"name\":");
+		mr_json_string(&w->out, name, w->limits.text, MR_JSON_TEXT);
+		MR_JSON_PUT(&w->out, "}");
+		mr_line_note_cut(w);
+	}
+	MR_JSON_PUT(&w->out, "}");
+	w->out.comma = true;
+}
+
 static void put_source(struct mr_line_writer *w)
 {
 	const struct mr_connection *connection = w->event->connection;
@@ -165,17 +192,15 @@ static void put_source(struct mr_line_writer *w)
 
 	MR_JSON_OPEN(&w->out, "\"source\":{");
 	MR_LINE_TEXT(w, "\"ip\":", w->client);
-	put_port(w, connection->client_port);
-	MR_LINE_TEXT(w, "\"domain\":", client_name(connection));
-	if (connection->country.p != NULL) {
-		MR_JSON_MEMBER(&w->out, "\"geo\":{\"country_iso_code\":");
-		mr_json_string(&w->out, connection->country, w->limits.text, MR_JSON_TEXT);
-		MR_JSON_PUT(&w->out, "}");
-	}
-	if (connection->asn >= 0) {
-		MR_JSON_MEMBER(&w->out, "\"as\":{\"number\":");
-		mr_json_int(&w->out, connection->asn);
-		MR_JSON_PUT(&w->out, "}");
+	if (connection != NULL) {
+		put_port(w, connection->client_port);
+		MR_LINE_TEXT(w, "\"domain\":", client_name(connection));
+		if (connection->country.p != NULL) {
+			MR_JSON_MEMBER(&w->out, "\"geo\":{\"country_iso_code\":");
+			mr_json_string(&w->out, connection->country, w->limits.text, MR_JSON_TEXT);
+			MR_JSON_PUT(&w->out, "}");
+		}
+		put_as(w, connection);
 	}
 	mr_json_close(&w->out, mark, '}');
 }
@@ -196,24 +221,43 @@ static void put_server(struct mr_line_writer *w)
 	mr_json_close(&w->out, mark, '}');
 }
 
+/* ECS wants a protocol in lower case. */
+static void put_protocol(struct mr_line_writer *w)
+{
+	struct mr_str protocol = w->event->protocol;
+	char lower[PROTOCOL_MAX];
+
+	if (protocol.n == 0)
+		protocol = MR_STR("smtp");
+	protocol = mr_str_part(protocol, 0, PROTOCOL_MAX);
+	for (size_t i = 0; i < protocol.n; i++)
+		lower[i] = protocol.p[i] >= 'A' && protocol.p[i] <= 'Z' ? (char)(protocol.p[i] + 32) : protocol.p[i];
+	MR_JSON_MEMBER(&w->out, "\"protocol\":");
+	mr_json_string(&w->out, (struct mr_str){ lower, protocol.n }, w->limits.text, MR_JSON_TEXT);
+}
+
 static void put_network(struct mr_line_writer *w)
 {
 	const struct mr_connection *connection = w->event->connection;
+	struct mr_json_mark mark = mr_json_mark(&w->out);
 
-	if (connection->local && connection->client_ip.family == MR_IP_UNKNOWN)
+	if (connection == NULL ? w->event->protocol.n == 0
+			       : connection->local && connection->client_ip.family == MR_IP_UNKNOWN)
 		return;
-	MR_JSON_MEMBER(&w->out, "\"network\":{\"protocol\":\"smtp\",\"transport\":\"tcp\"");
-	switch (connection->client_ip.family) {
+	MR_JSON_OPEN(&w->out, "\"network\":{");
+	put_protocol(w);
+	MR_JSON_MEMBER(&w->out, "\"transport\":\"tcp\"");
+	switch (connection != NULL ? connection->client_ip.family : MR_IP_UNKNOWN) {
 	case MR_IP_UNKNOWN:
 		break;
 	case MR_IP_V4:
-		MR_JSON_PUT(&w->out, ",\"type\":\"ipv4\"");
+		MR_JSON_MEMBER(&w->out, "\"type\":\"ipv4\"");
 		break;
 	case MR_IP_V6:
-		MR_JSON_PUT(&w->out, ",\"type\":\"ipv6\"");
+		MR_JSON_MEMBER(&w->out, "\"type\":\"ipv6\"");
 		break;
 	}
-	MR_JSON_PUT(&w->out, "}");
+	mr_json_close(&w->out, mark, '}');
 }
 
 /* tls.version is the number alone in ECS: "TLSv1.3" gives "1.3". */
@@ -259,16 +303,6 @@ static void put_rule(struct mr_line_writer *w)
 	mr_json_close(&w->out, mark, '}');
 }
 
-/* ATT&CK T1078, valid accounts: a login that was taken over, or an alert about one that does what it may not. */
-static bool is_login_misuse(const struct mr_event *event)
-{
-	if (event->login.n > 0 && event->operator_name.p == NULL && event->evidence != NULL &&
-	    (event->action == MR_EVENT_ACCOUNT_FROZEN || event->action == MR_EVENT_ACCOUNT_HELD))
-		return true;
-	return event->action == MR_EVENT_ALERT && event->decided && event->login.n > 0 &&
-	       mr_reason_row(event->decision.reason)->rule == MR_RULE_SENDER;
-}
-
 static void put_labels(struct mr_line_writer *w)
 {
 	struct mr_str id = w->event->fact_id;
@@ -303,12 +337,12 @@ static void put_observer(struct mr_line_writer *w)
 
 static void put_connection(struct mr_line_writer *w)
 {
-	if (w->event->connection == NULL)
-		return;
 	put_source(w);
-	put_server(w);
+	if (w->event->connection != NULL)
+		put_server(w);
 	put_network(w);
-	put_tls(w);
+	if (w->event->connection != NULL)
+		put_tls(w);
 }
 
 static void put_line(struct mr_line_writer *w)
@@ -328,12 +362,28 @@ static void put_line(struct mr_line_writer *w)
 	mr_line_email(w);
 	put_rule(w);
 	mr_line_related(w);
-	if (is_login_misuse(w->event))
-		MR_JSON_MEMBER(&w->out, "\"threat\":{\"technique\":{\"id\":[\"T1078\"]}}");
+	mr_line_threat(w);
 	put_labels(w);
 	put_observer(w);
 	mr_line_own_fields(w);
 	MR_JSON_PUT(&w->out, "}\n");
+}
+
+/* The client's address: of the connection, or the one address that the line's source is. */
+static void find_client(struct mr_line_writer *w)
+{
+	const struct mr_event *event = w->event;
+	struct mr_prefix prefix;
+	const char *why;
+	struct mr_ip ip = { .family = MR_IP_UNKNOWN };
+
+	if (event->connection != NULL)
+		ip = event->connection->client_ip;
+	else if (event->prefix.n > 0 && mr_prefix_parse(event->prefix, &prefix, &why) == 0 &&
+		 prefix.length == (prefix.ip.family == MR_IP_V4 ? 32 : 128))
+		ip = prefix.ip;
+	if (ip.family != MR_IP_UNKNOWN)
+		w->client = (struct mr_str){ w->client_text, mr_ip_format(&ip, w->client_text) };
 }
 
 size_t mr_line_write(const struct mr_event *event, const struct mr_observer *observer, const struct mr_log_policy *log,
@@ -341,10 +391,7 @@ size_t mr_line_write(const struct mr_event *event, const struct mr_observer *obs
 {
 	struct mr_line_writer w = { .event = event, .observer = observer, .log = log };
 
-	if (event->connection != NULL && event->connection->client_ip.family != MR_IP_UNKNOWN) {
-		size_t n = mr_ip_format(&event->connection->client_ip, w.client_text);
-		w.client = (struct mr_str){ w.client_text, n };
-	}
+	find_client(&w);
 	for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
 		w.out = mr_json_over(line_r, MR_LINE_MAX);
 		w.limits = steps[step];

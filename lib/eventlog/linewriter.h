@@ -50,6 +50,16 @@ void mr_line_user(struct mr_line_writer *w);
 void mr_line_email(struct mr_line_writer *w);
 void mr_line_related(struct mr_line_writer *w);
 
+/* "threat": techniques of ATT&CK, where one fits. */
+void mr_line_threat(struct mr_line_writer *w);
+
+/* Whether the event is about screening, or where logins may come from, and not about one message. */
+bool mr_line_is_screening(const struct mr_event *event);
+/* Whether a counter of the event has a limit. Numbers that screening found have none where it says 0. */
+bool mr_line_is_limited(const struct mr_event *event, const struct mr_event_counter *counter);
+/* Its reason, or the one that it would have had. */
+enum mr_reason mr_line_reason(const struct mr_event *event);
+
 /* The inside of "message": one line for people. */
 void mr_line_sentence(struct mr_line_writer *w);
 

@@ -191,7 +191,8 @@ static void put_counters(struct mr_line_writer *w)
 
 		MR_JSON_OPEN(&w->out, "\"limit\":{");
 		for (size_t i = 0; i < event->counter_count; i++)
-			put_counter(w, event->counters[i].name, event->counters[i].limit);
+			if (mr_line_is_limited(event, &event->counters[i]))
+				put_counter(w, event->counters[i].name, event->counters[i].limit);
 		mr_json_close(&w->out, mark, '}');
 	}
 }
@@ -205,6 +206,10 @@ static void put_order(struct mr_line_writer *w)
 		mr_line_address(w, event->account, w->limits.text);
 		MR_JSON_PUT(&w->out, "\"");
 		w->out.comma = true;
+	}
+	if (event->prefix.n > 0) {
+		MR_JSON_MEMBER(&w->out, "\"prefix\":");
+		put_text(w, event->prefix);
 	}
 	if (event->operator_name.n > 0) {
 		MR_JSON_MEMBER(&w->out, "\"operator\":");

@@ -41,6 +41,7 @@ struct mr_standing {
 	char event_id[MR_STANDING_ID_MAX]; /* of the message or order that brought it there; NUL-ended */
 	int16_t evidence[MR_CHANNEL_COUNT]; /* then, in hundredths of a nat */
 	int16_t threshold;     /* then, in hundredths of a nat */
+	uint16_t unused;
 };
 
 struct mr_account {
@@ -55,6 +56,7 @@ struct mr_account {
 	struct mr_habit habit;
 	struct mr_history history;
 	char name[MR_ACCOUNT_NAME_MAX]; /* canonical, not ended by a NUL when it fills the room */
+	uint32_t unused2;
 };
 
 /* Whether its enumerations and texts are what they can be. The habit is mr_habit_valid's. Thread-safe. */

@@ -44,7 +44,7 @@ struct mr_event_evidence {
 /* One counter of a hard limit when the verdict fell. */
 struct mr_event_counter {
 	struct mr_str name;            /* of the limit: "login.messages.1h" */
-	uint64_t value, limit;
+	uint64_t value, limit;         /* limit UINT64_MAX: there is none */
 };
 
 struct mr_event {
@@ -86,6 +86,10 @@ struct mr_event {
 	const struct mr_event_evidence *evidence; /* NULL: none */
 	const struct mr_event_counter *counters;
 	size_t counter_count;
+	struct mr_str protocol;        /* network.protocol of a login ("imap"); absent: smtp when there is a connection */
+	struct mr_str prefix;          /* the source that is counted or blocked, as mr_prefix_format writes it: mailreeve.prefix;
+	                                * without a connection a single address is source.ip too */
+	struct mr_str as_name;         /* source.as.organization.name; absent: what connection says */
 	struct mr_str account;         /* who was frozen, held or thawed when nobody logged in: a source, script or sender */
 	struct mr_str operator_name;   /* who ordered it; absent: nobody */
 	int64_t until_ms;              /* when it ends by itself; 0: it does not */

@@ -21,6 +21,9 @@ struct mr_connection {
 	unsigned client_port;     /* 0: not told */
 	struct mr_str country;    /* ISO code that overrides the look-up */
 	int64_t asn;              /* -1: not told */
+	struct mr_str as_name;    /* who runs that network; absent: not known */
+	bool located;             /* a place on the map is known: */
+	int16_t latitude, longitude; /* in tenths of a degree */
 	struct mr_str listener;   /* {daemon_name} */
 	struct mr_str helo;
 	struct mr_str server_name; /* {j}, the mail server's own host name */

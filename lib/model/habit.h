@@ -106,6 +106,7 @@ struct mr_habit {
 	uint16_t sender[MR_HABIT_SENDERS];
 	uint16_t recipients_new;         /* put into the newer generation */
 	uint8_t days[MR_HABIT_DAYS];     /* messages a day: [0] is the day before `day`; see mr_habit_day_messages */
+	uint8_t unused2[4];
 	uint64_t recipient[2][MR_HABIT_RECIPIENT_WORDS]; /* Bloom filters: newer and older generation */
 };
 

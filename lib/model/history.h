@@ -32,7 +32,7 @@ struct mr_history {
 	uint32_t travel_minute;    /* the last journey that nobody can make; 0: never */
 	uint8_t travel_eighths;    /* its evidence then, in 1/8 nat */
 	uint8_t weak_password;     /* mailreeve passwords audit found it: 1 weak, 0 not known to be */
-	uint16_t unused;
+	uint16_t last_network;     /* of the success at last_minute: low bits of its hash */
 };
 
 #define MR_HISTORY_NOWHERE INT16_MIN

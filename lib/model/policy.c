@@ -91,6 +91,35 @@ static void free_rates(struct mr_rates_policy *rates)
 	mr_prefixset_free(&rates->networks);
 }
 
+static void free_screen(struct mr_screen_policy *screen)
+{
+	mr_prefixset_free(&screen->rule.except);
+	mr_prefixset_free(&screen->own_networks);
+	for (size_t i = 0; i < screen->limit_count; i++)
+		mr_free(screen->limits[i].label);
+	mr_free(screen->limits);
+}
+
+static void free_territory(struct mr_territory *territory)
+{
+	mr_free(territory->countries);
+	mr_free(territory->asns);
+}
+
+static void free_location(struct mr_location_policy *location)
+{
+	for (size_t i = 0; i < location->count; i++) {
+		struct mr_location_entry *entry = &location->entries[i];
+
+		mr_prefixset_free(&entry->rule.except);
+		mr_patternset_free(&entry->logins);
+		mr_domainset_free(&entry->domains);
+		free_territory(&entry->from);
+		free_territory(&entry->not_from);
+	}
+	mr_free(location->entries);
+}
+
 static void free_items(struct mr_items *items)
 {
 	for (size_t i = 0; i < items->count; i++)
@@ -124,9 +153,13 @@ static void free_policy(struct mr_policy *policy)
 	free_rules(policy);
 	free_hijack(policy);
 	free_rates(&policy->rates);
+	free_screen(&policy->screen);
+	free_territory(&policy->geo.shared);
+	free_location(&policy->location);
 	free_items(&policy->notices.to);
 	free_items(&policy->notices.events);
 	free_items(&policy->notices.password);
+	free_items(&policy->login_feed.keys);
 	for (size_t i = 0; i < policy->exemption_count; i++)
 		free_exemption(&policy->exemptions[i]);
 	mr_free(policy->exemptions);

@@ -15,7 +15,8 @@ struct mr_source {
 	struct mr_key key;
 	unsigned char address[16]; /* IPv4 as ::ffff:a.b.c.d, host bits zero */
 	uint8_t prefix;            /* bits of address that count, 128 = one IPv6 address or one IPv4 address */
-	uint8_t state;             /* MR_ACCOUNT_NORMAL or MR_ACCOUNT_FROZEN: blocked */
+	uint8_t state;             /* MR_ACCOUNT_NORMAL; MR_ACCOUNT_FROZEN: blocked; MR_ACCOUNT_WATCHED: screening only
+	                            * observes, and would have blocked it */
 	uint8_t cause;             /* enum mr_account_cause */
 	uint8_t offences;          /* how often it was blocked, saturating */
 	uint16_t reason;           /* enum mr_reason */

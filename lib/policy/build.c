@@ -77,6 +77,10 @@ static void fill(struct mr_builder *b)
 	if (!b->err)
 		mr_rules_build(b);
 	if (!b->err)
+		mr_screen_build(b);
+	if (!b->err)
+		mr_location_build(b);
+	if (!b->err)
 		mr_hijack_build(b);
 	if (!b->err)
 		mr_rates_build(b);
@@ -88,6 +92,8 @@ static void fill(struct mr_builder *b)
 		mr_daemon_build(b);
 	if (!b->err)
 		mr_notices_build(b);
+	if (!b->err)
+		mr_login_feed_build(b);
 	if (!b->err)
 		mr_scalars_build(b);
 	if (!b->err)
@@ -103,6 +109,7 @@ static void free_builder(struct mr_builder *b)
 	mr_strmap_free(&b->exemption_names, NULL);
 	mr_free(b->shield_places);
 	mr_free(b->rates_places);
+	mr_free(b->location_places);
 }
 
 int mr_policy_build(struct mr_policy_text *text, int64_t now_ms, const struct mr_host *host,

@@ -45,7 +45,6 @@ struct mr_exemption_place {
 	const config_setting_t *setting;
 	bool own_domain; /* a pattern of sender that touches one of our domains */
 	struct mr_where own_domain_where;
-	bool later; /* it names a rule that only later versions have */
 };
 
 struct mr_builder {
@@ -64,6 +63,8 @@ struct mr_builder {
 	struct mr_strmap *exemption_names;
 	const config_setting_t **shield_places;
 	const config_setting_t **rates_places; /* of the entries of limits.rates */
+	const config_setting_t **location_places; /* of the entries of location, in their order */
+	bool key_in_policy;                    /* a key of login_feed is written where everybody may read it */
 	int err; /* MR_ERR_NOMEM once something could not be allocated */
 };
 
@@ -81,6 +82,11 @@ const config_setting_t *mr_read_group(const struct mr_builder *b, const char *na
 const config_setting_t *mr_read_setting(const config_setting_t *group, const char *full_name);
 /* Where the setting stands, or its group, or the policy file. */
 struct mr_where mr_read_where(const struct mr_builder *b, const config_setting_t *group, const char *full_name);
+/* NUMBERS: at most most of them, each with its place; how many. The default when the setting is absent. */
+size_t mr_read_numbers(struct mr_builder *b, const config_setting_t *group, const char *full_name, size_t most,
+		       int64_t *values_r, struct mr_where *where_r);
+/* RATE; most is UINT64_MAX for "unlimited". */
+void mr_read_rate(const config_setting_t *group, const char *full_name, struct mr_rate *rate_r);
 bool mr_read_bool(const config_setting_t *group, const char *full_name);
 /* NUMBER, SIZE, TIME or DATE; 0 when there is no default. */
 int64_t mr_read_number(const config_setting_t *group, const char *full_name);
@@ -99,6 +105,10 @@ typedef void mr_entry_function(struct mr_builder *b, void *context, struct mr_st
 
 /* Calls take for every entry of the list, those of files included. */
 void mr_list_each(struct mr_builder *b, const config_setting_t *list, mr_entry_function *take, void *context);
+/* The same; files must not be readable by everybody, and may hold any bytes. */
+void mr_list_each_secret(struct mr_builder *b, const config_setting_t *list, mr_entry_function *take, void *context);
+/* One more text in items. */
+void mr_items_put(struct mr_builder *b, struct mr_items *items, struct mr_str text);
 /* Sets from lists: absent lists leave *set_r as it is. */
 void mr_list_domains(struct mr_builder *b, const config_setting_t *list, struct mr_domainset **set_r);
 /* Logins are canonical under b->policy->login. */
@@ -120,11 +130,30 @@ void mr_networks_list(struct mr_builder *b, const config_setting_t *list, struct
 /* As mr_networks_list, for a list that lets somebody pass. */
 void mr_networks_trusted(struct mr_builder *b, const config_setting_t *group, const char *full_name, bool relays,
 			 struct mr_prefixset **set_r);
+/* All named networks together. */
+void mr_networks_all(struct mr_builder *b, struct mr_prefixset **set_r);
 void mr_networks_free(struct mr_builder *b);
+
+/* ---- limit.c ---- */
+
+/* LIMITS, none for "unlimited"; how many. The default when the setting is absent. */
+size_t mr_limits_read(struct mr_builder *b, const config_setting_t *group, const char *full_name,
+		      struct mr_rate rates_r[MR_RATE_WINDOWS_MAX]);
+/* "90s" as it is, "3600s" as "1h": the longest unit that divides it. */
+enum { MR_WINDOW_TEXT_MAX = 24 };
+void mr_window_text(int64_t window_ms, char out_r[MR_WINDOW_TEXT_MAX]);
 
 /* ---- rules.c, exemptions.c, maps.c, hijack.c ---- */
 
 void mr_rules_build(struct mr_builder *b);
+/* mode, action, cannot_tell and except of the group with that name; what it does not offer keeps its default. */
+void mr_rule_read(struct mr_builder *b, const config_setting_t *group, const char *name, struct mr_rule_settings *rule);
+/* screen; after mr_networks_build */
+void mr_screen_build(struct mr_builder *b);
+/* geo and location */
+void mr_location_build(struct mr_builder *b);
+/* login_feed */
+void mr_login_feed_build(struct mr_builder *b);
 /* hijack and state */
 void mr_hijack_build(struct mr_builder *b);
 /* limits.rates, and the ceilings of hijack; after mr_rules_build and mr_hijack_build */

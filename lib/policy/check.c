@@ -106,15 +106,17 @@ static void check_measure(struct mr_builder *b, const config_setting_t *setting,
 		[MR_SETTING_TIMES] = "write a time with its unit such as \"15m\" (ms, s, m, h, d, w)",
 		[MR_SETTING_RATE] = "write a number and a time such as \"10/1h\"",
 		[MR_SETTING_RATES] = "write a number and a time such as \"10/1h\"",
-		[MR_SETTING_LIMITS] = "write a number and a time such as \"100/1h\" (\"1G/1d\" for bytes), or \"unlimited\"",
+		[MR_SETTING_LIMITS] = "write a number and a time such as \"100/1h\", or \"unlimited\"",
 		[MR_SETTING_DATE] = "write a day such as \"2027-06-30\"",
 	};
 	struct mr_where where = mr_tree_where(b->tree, setting);
+	bool bytes = row->type == MR_SETTING_LIMITS && strcmp(row->unit, "bytes") == 0;
+	const char *form = bytes ? "write a size and a time such as \"1G/1d\", or \"unlimited\"" : forms[row->type];
 	int64_t value;
 	int err;
 
 	if (!is_string(setting)) {
-		wrong_type(b, setting, row->name, forms[row->type] + strlen("write "));
+		wrong_type(b, setting, row->name, form + strlen("write "));
 		return;
 	}
 	err = mr_value_parse(row, mr_str_of(config_setting_get_string(setting)), &value);
@@ -127,7 +129,7 @@ static void check_measure(struct mr_builder *b, const config_setting_t *setting,
 		MR_FAULT(b, "out-of-range", &where, "%s is out of range: \"%s\"\nwrite a smaller value, or one above 0",
 			 row->name, mr_faults_show(b->faults, mr_str_of(config_setting_get_string(setting))));
 	else if (err)
-		wrong_value(b, setting, row->name, config_setting_get_string(setting), forms[row->type]);
+		wrong_value(b, setting, row->name, config_setting_get_string(setting), form);
 }
 
 static void check_size(struct mr_builder *b, const config_setting_t *setting, const struct mr_setting_row *row)
@@ -171,6 +173,17 @@ static void check_texts(struct mr_builder *b, const config_setting_t *setting, c
 		if (!is_string(element))
 			wrong_type(b, element, row->name, "a list such as [ \"one\", \"two\" ], each in quotes");
 	}
+}
+
+/* A list of numbers, or one of them. */
+static void check_numbers(struct mr_builder *b, const config_setting_t *setting, const struct mr_setting_row *row)
+{
+	if (!is_sequence(setting)) {
+		check_number(b, setting, row);
+		return;
+	}
+	for (int i = 0; i < config_setting_length(setting); i++)
+		check_number(b, config_setting_get_elem(setting, (unsigned)i), row);
 }
 
 /* A list of times or rates, or one of them. */
@@ -234,6 +247,9 @@ static void check_setting(struct mr_builder *b, const config_setting_t *setting,
 		break;
 	case MR_SETTING_TEXTS:
 		check_texts(b, setting, row);
+		break;
+	case MR_SETTING_NUMBERS:
+		check_numbers(b, setting, row);
 		break;
 	case MR_SETTING_TIMES:
 	case MR_SETTING_RATES:

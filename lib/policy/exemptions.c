@@ -10,15 +10,8 @@
 
 struct rule_list {
 	mr_rule_mask mask;
-	bool later;
 	size_t count;
 };
-
-/* Rules that later versions have. */
-static bool is_later_rule(struct mr_str name)
-{
-	return mr_choice_find("screen|location", name) >= 0;
-}
 
 static void put_rule(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)
 {
@@ -31,12 +24,10 @@ static void put_rule(struct mr_builder *b, void *context, struct mr_str entry, c
 			return;
 		}
 	}
-	if (is_later_rule(entry))
-		list->later = true;
-	else
-		MR_FAULT(b, "unknown-rule", where,
-			 "there is no rule \"%s\"\nwrite access, relay, auth, shield, sender, exists, helo, limits, rates or hijack",
-			 mr_faults_show(b->faults, entry));
+	MR_FAULT(b, "unknown-rule", where,
+		 "there is no rule \"%s\"\nwrite access, screen, relay, auth, shield, sender, exists, helo, location, limits, "
+		 "rates or hijack",
+		 mr_faults_show(b->faults, entry));
 }
 
 /* Whether domain is in set, or some entry of set below it. domain may begin with a dot, as in patterns. */
@@ -119,7 +110,6 @@ static void build_one(struct mr_builder *b, const config_setting_t *group, struc
 	mr_read_copy(b, group, "exemptions.listener", &e->listener);
 	mr_list_each(b, mr_read_setting(group, "exemptions.rules"), put_rule, &rules);
 	e->rules = rules.mask;
-	place->later = rules.later;
 	e->expires_ms = INT64_MAX;
 	if (mr_read_setting(group, "exemptions.expires")) {
 		e->expires_ms = mr_read_number(group, "exemptions.expires");

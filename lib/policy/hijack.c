@@ -19,21 +19,6 @@ static double read_float(const config_setting_t *group, const char *full_name, d
 	return type == CONFIG_TYPE_INT ? config_setting_get_int(setting) : fallback;
 }
 
-static void read_rate(const config_setting_t *group, const char *full_name, struct mr_rate *rate_r)
-{
-	const struct mr_setting_row *row = mr_setting_find(mr_str_of(full_name));
-	const config_setting_t *setting = mr_read_setting(group, full_name);
-	const char *text = setting ? config_setting_get_string(setting) : NULL;
-	int64_t most, window;
-
-	*rate_r = (struct mr_rate){ .most = UINT64_MAX, .window_ms = 60000 };
-	if (text && strcmp(text, "unlimited") == 0)
-		return;
-	if (!text || mr_rate_parse(mr_str_of(text), &most, &window) != MR_OK)
-		(void)mr_rate_parse(mr_str_of(row->fallback), &most, &window);
-	*rate_r = (struct mr_rate){ .most = (uint64_t)most, .window_ms = window };
-}
-
 /* "X-Spam: yes": the field and how its value begins. */
 static void put_spam_header(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)
 {
@@ -116,13 +101,14 @@ void mr_hijack_build(struct mr_builder *b)
 	hijack->hold = mr_read_bool(group, "hijack.hold");
 	hijack->external_only = mr_read_bool(group, "hijack.external_only");
 	hijack->freeze_time_ms = mr_read_number(group, "hijack.freeze_time");
-	read_rate(group, "hijack.freeze_budget", &hijack->budget);
+	mr_read_rate(group, "hijack.freeze_budget", &hijack->budget);
 	hijack->unauthenticated = (enum mr_hijack_key)mr_read_word(group, "hijack.unauthenticated");
 	mr_read_copy(b, group, "hijack.script_header", &hijack->script_header);
 	hijack->size_from_body = mr_read_word(group, "hijack.size_from") == 0;
 	mr_read_copy(b, group, "hijack.contact", &hijack->contact);
 	check_contact(b, group);
 	read_spam_headers(b, group);
+	hijack->frozen_logins = (enum mr_frozen_logins)mr_read_word(group, "hijack.frozen_logins");
 	mr_networks_list(b, mr_read_setting(group, "hijack.networks"), &hijack->own_networks, NULL);
 	mr_read_copy(b, state, "state.directory", &b->policy->state.directory);
 	check_directory(b, state);

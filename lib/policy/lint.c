@@ -50,12 +50,6 @@ static void lint_exemption(struct mr_builder *b, const struct mr_exemption *e, c
 			"exemption %s excuses senders of our own domain, and a spammer claims just those\n"
 			"use login or network instead of sender",
 			name);
-	where = mr_read_where(b, place->setting, "exemptions.rules");
-	if (place->later)
-		MR_WARN(b, MR_LINT_LATER, &where,
-			"exemption %s names a rule that is not in this version and does nothing\nleave it if you wait "
-			"for that version, else take it out",
-			name);
 }
 
 static const struct mr_rule_settings *settings_of(const struct mr_policy *policy, enum mr_rule rule)
@@ -63,6 +57,8 @@ static const struct mr_rule_settings *settings_of(const struct mr_policy *policy
 	switch (rule) {
 	case MR_RULE_ACCESS:
 		return &policy->access.rule;
+	case MR_RULE_SCREEN:
+		return &policy->screen.rule;
 	case MR_RULE_RELAY:
 		return &policy->relay.rule;
 	case MR_RULE_AUTH:
@@ -78,6 +74,7 @@ static const struct mr_rule_settings *settings_of(const struct mr_policy *policy
 	case MR_RULE_HIJACK:
 		return &policy->hijack.rule;
 	case MR_RULE_SHIELD:
+	case MR_RULE_LOCATION:
 	case MR_RULE_RATES:
 	case MR_RULE_BLOCK:
 	case MR_RULE_ACCOUNT:
@@ -101,6 +98,14 @@ static const char *why_idle(const struct mr_builder *b, enum mr_rule rule, const
 		any = any || policy->shield[i].rule.mode != MR_MODE_OFF;
 	if (rule == MR_RULE_SHIELD && !any)
 		return "there is no shield";
+	for (size_t i = 0; rule == MR_RULE_LOCATION && i < policy->location.count; i++)
+		any = any || policy->location.entries[i].rule.mode != MR_MODE_OFF;
+	if (rule == MR_RULE_LOCATION && !any)
+		return "there is no location";
+	if (rule == MR_RULE_SCREEN && (e->sender || e->recipient))
+		return "logins are judged before there is a sender or recipient";
+	if (rule == MR_RULE_SCREEN && policy->screen.at == MR_SCREEN_AT_CONNECT && e->login && !e->network)
+		return "a blocked source is refused at connect, before there is a login";
 	if (rule == MR_RULE_RATES && !b->rates_places[0])
 		return "there are no limits.rates";
 	if (rule == MR_RULE_ACCESS && policy->access.at == MR_ACCESS_AT_CONNECT &&
@@ -143,7 +148,8 @@ static void warn_off(struct mr_builder *b, const config_setting_t *group, const 
 
 static void lint_off(struct mr_builder *b)
 {
-	static const char *const modes[] = { "auth.mode", "sender.mode", "exists.mode", "helo.mode", "limits.mode" };
+	static const char *const modes[] = { "auth.mode",   "sender.mode", "exists.mode",
+					     "helo.mode",   "limits.mode", "screen.mode" };
 	const struct mr_policy *policy = b->policy;
 	char what[96];
 
@@ -165,6 +171,10 @@ static void lint_off(struct mr_builder *b)
 		group = mr_read_group(b, name);
 		if (mr_read_word(group, modes[i]) == MR_MODE_OFF)
 			warn_off(b, group, modes[i], MR_LINT_OFF, what);
+	}
+	for (size_t i = 0; i < policy->location.count; i++) {
+		if (policy->location.entries[i].rule.mode == MR_MODE_OFF)
+			warn_off(b, b->location_places[i], "location.mode", MR_LINT_OFF, "this entry of location is off");
 	}
 	for (size_t i = 0; i < policy->shield_count; i++) {
 		if (policy->shield[i].rule.mode == MR_MODE_OFF)
@@ -360,6 +370,8 @@ void mr_lint_run(struct mr_builder *b)
 	lint_shields(b);
 	lint_idle_rules(b);
 	mr_lint_rates(b);
+	mr_lint_screen(b);
+	mr_lint_location(b);
 	lint_sender_map(b);
 	lint_later(b);
 }

@@ -29,5 +29,8 @@ struct mr_builder;
 void mr_lint_trust(struct mr_builder *b);
 /* The part of it that looks at limits.rates and the ceilings of hijack. */
 void mr_lint_rates(struct mr_builder *b);
+/* The parts of it that look at screen and login_feed, and at geo and location. */
+void mr_lint_screen(struct mr_builder *b);
+void mr_lint_location(struct mr_builder *b);
 
 #endif

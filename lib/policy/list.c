@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "model/login.h"
 #include "policy/build.h"
@@ -40,7 +41,7 @@ static void each_line(struct mr_builder *b, const struct mr_source *source, mr_e
 }
 
 static void each_of_file(struct mr_builder *b, struct mr_str name, const struct mr_where *where,
-			 mr_entry_function *take, void *context)
+			 enum mr_source_kind kind, mr_entry_function *take, void *context)
 {
 	char path[PATH_BYTES_MAX];
 	struct mr_source source;
@@ -53,7 +54,7 @@ static void each_of_file(struct mr_builder *b, struct mr_str name, const struct 
 			 err == MR_ERR_REFUSED ? "holds \"..\"" : "is empty, too long or holds control characters");
 		return;
 	}
-	err = mr_source_get(b->files, mr_str_of(path), MR_SOURCE_TEXT, &source, &fault);
+	err = mr_source_get(b->files, mr_str_of(path), kind, &source, &fault);
 	if (err == MR_ERR_REFUSED)
 		mr_source_tell(b->faults, where, mr_str_of(path), &fault);
 	else if (err)
@@ -62,7 +63,8 @@ static void each_of_file(struct mr_builder *b, struct mr_str name, const struct 
 		each_line(b, &source, take, context);
 }
 
-static void each_entry(struct mr_builder *b, const config_setting_t *element, mr_entry_function *take, void *context)
+static void each_entry(struct mr_builder *b, const config_setting_t *element, enum mr_source_kind kind,
+		       mr_entry_function *take, void *context)
 {
 	const char *text = config_setting_get_string(element);
 	struct mr_where where = mr_tree_where(b->tree, element);
@@ -70,21 +72,46 @@ static void each_entry(struct mr_builder *b, const config_setting_t *element, mr
 	if (!text)
 		return;
 	if (strncmp(text, "file:", 5) == 0)
-		each_of_file(b, mr_str_of(text + 5), &where, take, context);
+		each_of_file(b, mr_str_of(text + 5), &where, kind, take, context);
 	else
 		take(b, context, mr_str_of(text), &where);
 }
 
-void mr_list_each(struct mr_builder *b, const config_setting_t *list, mr_entry_function *take, void *context)
+static void each(struct mr_builder *b, const config_setting_t *list, enum mr_source_kind kind, mr_entry_function *take,
+		 void *context)
 {
 	if (!list)
 		return;
 	if (config_setting_type(list) == CONFIG_TYPE_STRING) {
-		each_entry(b, list, take, context);
+		each_entry(b, list, kind, take, context);
 	} else if (config_setting_is_array(list) || config_setting_is_list(list)) {
 		for (int i = 0; i < config_setting_length(list) && !b->err; i++)
-			each_entry(b, config_setting_get_elem(list, (unsigned)i), take, context);
+			each_entry(b, config_setting_get_elem(list, (unsigned)i), kind, take, context);
 	}
+}
+
+void mr_list_each(struct mr_builder *b, const config_setting_t *list, mr_entry_function *take, void *context)
+{
+	each(b, list, MR_SOURCE_TEXT, take, context);
+}
+
+void mr_list_each_secret(struct mr_builder *b, const config_setting_t *list, mr_entry_function *take, void *context)
+{
+	each(b, list, MR_SOURCE_SECRET, take, context);
+}
+
+void mr_items_put(struct mr_builder *b, struct mr_items *items, struct mr_str text)
+{
+	char **more = mr_realloc(items->text, items->count + 1, sizeof(*more));
+
+	if (more) {
+		items->text = more;
+		more[items->count] = mr_strndup(text.p, text.n);
+	}
+	if (!more || !more[items->count])
+		b->err = MR_ERR_NOMEM;
+	else
+		items->count++;
 }
 
 static void put_domain(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)

@@ -189,6 +189,21 @@ void mr_networks_trusted(struct mr_builder *b, const config_setting_t *group, co
 	trusts->set = *set_r;
 }
 
+void mr_networks_all(struct mr_builder *b, struct mr_prefixset **set_r)
+{
+	struct mr_prefixset_builder *builder = mr_prefixset_builder_new();
+
+	if (!builder)
+		b->err = MR_ERR_NOMEM;
+	for (size_t i = 0; i < b->network_count && !b->err; i++) {
+		if (b->networks[i].set)
+			b->err = mr_prefixset_add_set(builder, b->networks[i].set);
+	}
+	if (!b->err)
+		b->err = mr_prefixset_build(builder, set_r);
+	mr_prefixset_builder_free(&builder);
+}
+
 static void build_one(struct mr_builder *b, const config_setting_t *group, struct mr_named_network *network)
 {
 	struct net_list list = { mr_prefixset_builder_new(), &network->written, false, false };

@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "model/vocabulary.h"
 #include "policy/build.h"
@@ -93,20 +92,6 @@ static bool is_mail_url(struct mr_str url)
 	return after.n == 0 || (after.p[0] == ':' && is_port(mr_str_part(after, 1, after.n)));
 }
 
-static void put(struct mr_builder *b, struct mr_items *items, struct mr_str entry)
-{
-	char **more = mr_realloc(items->text, items->count + 1, sizeof(*more));
-
-	if (more) {
-		items->text = more;
-		more[items->count] = mr_strndup(entry.p, entry.n);
-	}
-	if (!more || !more[items->count])
-		b->err = MR_ERR_NOMEM;
-	else
-		items->count++;
-}
-
 static void put_recipient(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)
 {
 	struct mr_items *items = context;
@@ -120,7 +105,7 @@ static void put_recipient(struct mr_builder *b, void *context, struct mr_str ent
 		MR_FAULT(b, "out-of-range", where, "notices.to has more than %d addresses\nwrite a mailing list's address",
 			 (int)TO_MAX);
 	else
-		put(b, items, entry);
+		mr_items_put(b, items, entry);
 }
 
 /* What the engine passes on: events of kind "alert", and those that end an incident. */
@@ -139,7 +124,7 @@ static bool can_be_told(struct mr_str name)
 static void put_event(struct mr_builder *b, void *context, struct mr_str entry, const struct mr_where *where)
 {
 	if (can_be_told(entry))
-		put(b, context, entry);
+		mr_items_put(b, context, entry);
 	else
 		MR_FAULT(b, "bad-value", where, "notices.events cannot hold \"%s\"\nwrite %s",
 			 mr_faults_show(b->faults, entry), mr_setting_find(MR_STR("notices.events"))->unit);
@@ -158,7 +143,7 @@ static void read_events(struct mr_builder *b, const config_setting_t *group, str
 	while (rest.n > 0 && !b->err) {
 		size_t blank = mr_str_find(rest, ' ');
 
-		put(b, events, mr_str_part(rest, 0, blank));
+		mr_items_put(b, events, mr_str_part(rest, 0, blank));
 		rest = mr_str_part(rest, blank + 1, rest.n);
 	}
 }
@@ -201,7 +186,7 @@ static void read_password(struct mr_builder *b, const config_setting_t *group)
 			 "characters",
 			 mr_faults_show(b->faults, mr_str_of(path)), (int)PASSWORD_MAX);
 	else
-		put(b, &b->policy->notices.password, password);
+		mr_items_put(b, &b->policy->notices.password, password);
 }
 
 static void check_mail(struct mr_builder *b, const config_setting_t *group)
@@ -270,6 +255,7 @@ int mr_policy_get_item(const struct mr_policy *policy, const char *name, size_t 
 	const struct mr_items *items = strcmp(name, "notices.to") == 0		   ? &notices->to
 				       : strcmp(name, "notices.events") == 0	   ? &notices->events
 				       : strcmp(name, "notices.mail_password") == 0 ? &notices->password
+				       : strcmp(name, "login_feed.keys") == 0	   ? &policy->login_feed.keys
 										   : NULL;
 
 	*value_r = items && i < items->count ? items->text[i] : NULL;

@@ -18,21 +18,6 @@ static const char *show(struct mr_builder *b, const struct mr_rates_entry *entry
 
 /* ---- Limits ---- */
 
-/* "90s" as it is, "3600s" as "1h": the longest unit that divides it. */
-static void window_text(int64_t window_ms, char *out, size_t size)
-{
-	static const struct {
-		int64_t seconds;
-		char letter;
-	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
-	int64_t seconds = window_ms / 1000;
-	size_t i = 0;
-
-	while (seconds % units[i].seconds != 0)
-		i++;
-	snprintf(out, size, "%lld%c", (long long)(seconds / units[i].seconds), units[i].letter);
-}
-
 static size_t windows_of(const struct mr_rates_entry *entry, enum mr_metric metric)
 {
 	size_t count = 0;
@@ -42,19 +27,10 @@ static size_t windows_of(const struct mr_rates_entry *entry, enum mr_metric metr
 	return count;
 }
 
-static bool has_window(const struct mr_rates_entry *entry, enum mr_metric metric, int64_t window_ms)
+static void keep_limit(struct mr_builder *b, struct mr_rates_entry *entry, enum mr_metric metric,
+		       const struct mr_rate *rate)
 {
-	for (size_t i = 0; i < entry->limit_count; i++) {
-		if (entry->limits[i].metric == metric && entry->limits[i].rate.window_ms == window_ms)
-			return true;
-	}
-	return false;
-}
-
-static void keep_limit(struct mr_builder *b, struct mr_rates_entry *entry, enum mr_metric metric, int64_t most,
-		       int64_t window_ms)
-{
-	char window[24], label[LABEL_MAX];
+	char window[MR_WINDOW_TEXT_MAX], label[LABEL_MAX];
 	struct mr_rate_limit *limits = mr_realloc(entry->limits, entry->limit_count + 1, sizeof(*limits));
 
 	if (!limits) {
@@ -62,66 +38,26 @@ static void keep_limit(struct mr_builder *b, struct mr_rates_entry *entry, enum 
 		return;
 	}
 	entry->limits = limits;
-	window_text(window_ms, window, sizeof(window));
+	mr_window_text(rate->window_ms, window);
 	snprintf(label, sizeof(label), "%s.%s.%s", entry->name ? entry->name : "?", mr_metric_row(metric)->name, window);
 	limits += entry->limit_count;
-	*limits = (struct mr_rate_limit){ .metric = metric, .rate = { (uint64_t)most, window_ms },
-					  .label = mr_strdup(label) };
+	*limits = (struct mr_rate_limit){ .metric = metric, .rate = *rate, .label = mr_strdup(label) };
 	if (!limits->label)
 		b->err = MR_ERR_NOMEM;
 	else
 		entry->limit_count++;
 }
 
-/* One limit as it is written. What cannot be read was told by the check. */
-static void read_limit(struct mr_builder *b, struct mr_rates_entry *entry, enum mr_metric metric,
-		       const struct mr_setting_row *row, const config_setting_t *element)
-{
-	const char *text = config_setting_get_string(element);
-	struct mr_where where = mr_tree_where(b->tree, element);
-	int64_t most, window_ms;
-
-	if (!text || mr_limit_parse(row, mr_str_of(text), &most, &window_ms) != MR_OK)
-		return;
-	if (most == INT64_MAX)
-		return;
-	if (has_window(entry, metric, window_ms))
-		MR_FAULT(b, "duplicate-setting", &where, "%s has two limits for the same time\nkeep the smaller one",
-			 row->name);
-	else if (windows_of(entry, metric) == MR_RATE_WINDOWS_MAX)
-		MR_FAULT(b, "out-of-range", &where, "%s has more than %d limits\nkeep those that matter", row->name,
-			 (int)MR_RATE_WINDOWS_MAX);
-	else
-		keep_limit(b, entry, metric, most, window_ms);
-}
-
-static bool is_unlimited(const config_setting_t *element)
-{
-	const char *text = config_setting_get_string(element);
-
-	return text && strcmp(text, "unlimited") == 0;
-}
-
 static void read_limits(struct mr_builder *b, struct mr_rates_entry *entry, enum mr_metric metric,
 			const config_setting_t *group, const char *full_name)
 {
-	const struct mr_setting_row *row = mr_setting_find(mr_str_of(full_name));
-	const config_setting_t *setting = mr_read_setting(group, full_name);
-	int count = setting && config_setting_is_aggregate(setting) ? config_setting_length(setting) : 0;
+	struct mr_rate rates[MR_RATE_WINDOWS_MAX];
+	size_t count = mr_limits_read(b, group, full_name, rates);
 
-	if (!setting)
-		return;
-	entry->metrics |= (uint32_t)1 << metric;
-	if (config_setting_is_scalar(setting))
-		read_limit(b, entry, metric, row, setting);
-	for (int i = 0; i < count && !b->err; i++) {
-		const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
-		struct mr_where where = mr_tree_where(b->tree, element);
-
-		if (is_unlimited(element) && count > 1)
-			MR_FAULT(b, "conflict", &where, "%s is unlimited and limited at once\nkeep one", row->name);
-		read_limit(b, entry, metric, row, element);
-	}
+	if (mr_read_setting(group, full_name))
+		entry->metrics |= (uint32_t)1 << metric;
+	for (size_t i = 0; i < count && !b->err; i++)
+		keep_limit(b, entry, metric, &rates[i]);
 }
 
 /* ---- Whom an entry holds for ---- */
@@ -284,21 +220,6 @@ static void build_ceilings(struct mr_builder *b, struct mr_rates_entry *entry)
 
 /* ---- The whole ---- */
 
-static void build_networks(struct mr_builder *b)
-{
-	struct mr_prefixset_builder *builder = mr_prefixset_builder_new();
-
-	if (!builder)
-		b->err = MR_ERR_NOMEM;
-	for (size_t i = 0; i < b->network_count && !b->err; i++) {
-		if (b->networks[i].set)
-			b->err = mr_prefixset_add_set(builder, b->networks[i].set);
-	}
-	if (!b->err)
-		b->err = mr_prefixset_build(builder, &b->policy->rates.networks);
-	mr_prefixset_builder_free(&builder);
-}
-
 /* The most windows that one metric can have for one message, among the entries of this kind. */
 static size_t most_windows(const struct mr_rates_policy *rates, enum mr_rate_per per, enum mr_rate_class from,
 			   enum mr_metric metric)
@@ -361,7 +282,7 @@ void mr_rates_build(struct mr_builder *b)
 			mr_read_setting(mr_read_group(b, "hijack"), "hijack.recipients")))
 		build_ceilings(b, &rates->entries[rates->count++]);
 	if (!b->err)
-		build_networks(b);
+		mr_networks_all(b, &rates->networks);
 	if (!b->err)
 		check_uses(b);
 }

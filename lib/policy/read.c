@@ -44,6 +44,7 @@ int mr_value_parse(const struct mr_setting_row *row, struct mr_str text, int64_t
 		*value_r = mr_str_equal(text, MR_STR("true"));
 		return MR_OK;
 	case MR_SETTING_NUMBER:
+	case MR_SETTING_NUMBERS:
 		for (size_t i = 0; i < text.n; i++)
 			*value_r = *value_r * 10 + (text.p[i] - '0');
 		return MR_OK;
@@ -100,23 +101,76 @@ static int64_t number_default(const struct mr_setting_row *row)
 	return value;
 }
 
+/* The value of one setting or element that is a number or is written as text; false: it was found wrong. */
+static bool take_number(const struct mr_setting_row *row, const config_setting_t *setting, int64_t *value_r)
+{
+	int type = setting ? config_setting_type(setting) : CONFIG_TYPE_NONE;
+	bool plain = row->type == MR_SETTING_NUMBER || row->type == MR_SETTING_NUMBERS;
+
+	if (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64) {
+		*value_r = type == CONFIG_TYPE_INT ? config_setting_get_int(setting) : config_setting_get_int64(setting);
+		return (plain || row->type == MR_SETTING_SIZE) && *value_r >= row->least && *value_r <= row->most;
+	}
+	return type == CONFIG_TYPE_STRING && !plain &&
+	       mr_value_parse(row, mr_str_of(config_setting_get_string(setting)), value_r) == MR_OK;
+}
+
 int64_t mr_read_number(const config_setting_t *group, const char *full_name)
 {
 	const struct mr_setting_row *row = row_of(full_name);
-	const config_setting_t *setting = mr_read_setting(group, full_name);
-	int type = setting ? config_setting_type(setting) : CONFIG_TYPE_NONE;
-	int64_t value = 0;
+	int64_t value;
 
-	if (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64) {
-		value = type == CONFIG_TYPE_INT ? config_setting_get_int(setting) : config_setting_get_int64(setting);
-		if ((row->type == MR_SETTING_NUMBER || row->type == MR_SETTING_SIZE) && value >= row->least &&
-		    value <= row->most)
-			return value;
-	} else if (type == CONFIG_TYPE_STRING && row->type != MR_SETTING_NUMBER &&
-		   mr_value_parse(row, mr_str_of(config_setting_get_string(setting)), &value) == MR_OK) {
-		return value;
+	return take_number(row, mr_read_setting(group, full_name), &value) ? value : number_default(row);
+}
+
+size_t mr_read_numbers(struct mr_builder *b, const config_setting_t *group, const char *full_name, size_t most,
+		       int64_t *values_r, struct mr_where *where_r)
+{
+	const struct mr_setting_row *row = row_of(full_name);
+	const config_setting_t *setting = mr_read_setting(group, full_name);
+	bool list = setting && config_setting_is_aggregate(setting);
+	int count = list ? config_setting_length(setting) : setting ? 1 : 0;
+	struct mr_str rest = mr_str_of(setting ? "" : row->fallback);
+	size_t n = 0;
+
+	for (; rest.n > 0 && n < most; n++) {
+		size_t blank = mr_str_find(rest, ' ');
+
+		(void)mr_value_parse(row, mr_str_part(rest, 0, blank), &values_r[n]);
+		where_r[n] = mr_read_where(b, group, full_name);
+		rest = mr_str_part(rest, blank + 1, rest.n);
 	}
-	return number_default(row);
+	for (int i = 0; i < count; i++) {
+		const config_setting_t *element = list ? config_setting_get_elem(setting, (unsigned)i) : setting;
+		struct mr_where where = mr_tree_where(b->tree, element);
+		int64_t value;
+
+		if (!take_number(row, element, &value))
+			continue;
+		if (n == most) {
+			MR_FAULT(b, "out-of-range", &where, "%s has more than %zu values\nkeep those that matter", row->name,
+				 most);
+			break;
+		}
+		values_r[n] = value;
+		where_r[n++] = where;
+	}
+	return n;
+}
+
+void mr_read_rate(const config_setting_t *group, const char *full_name, struct mr_rate *rate_r)
+{
+	const struct mr_setting_row *row = row_of(full_name);
+	const config_setting_t *setting = mr_read_setting(group, full_name);
+	const char *text = setting ? config_setting_get_string(setting) : NULL;
+	int64_t most, window;
+
+	*rate_r = (struct mr_rate){ .most = UINT64_MAX, .window_ms = 60000 };
+	if (text && strcmp(text, "unlimited") == 0)
+		return;
+	if (!text || mr_rate_parse(mr_str_of(text), &most, &window) != MR_OK)
+		(void)mr_rate_parse(mr_str_of(row->fallback), &most, &window);
+	*rate_r = (struct mr_rate){ .most = (uint64_t)most, .window_ms = window };
 }
 
 const char *mr_read_text(const config_setting_t *group, const char *full_name)

@@ -26,12 +26,11 @@ static enum mr_verdict read_verdict(const config_setting_t *group, const char *f
 	return MR_ACCEPT;
 }
 
-/* What every rule has; a setting that a rule does not offer keeps its value. */
-static void read_common(struct mr_builder *b, const config_setting_t *group, const char *name,
-			struct mr_rule_settings *rule)
+void mr_rule_read(struct mr_builder *b, const config_setting_t *group, const char *name, struct mr_rule_settings *rule)
 {
 	static const char *const excepts[] = { "access.except", "auth.except", "shield.except", "sender.except",
-					       "exists.except", "helo.except", "limits.except" };
+					       "exists.except", "helo.except", "limits.except", "screen.except",
+					       "location.except" };
 	char full[NAME_MAX_BYTES];
 	size_t n = strlen(name);
 
@@ -42,7 +41,9 @@ static void read_common(struct mr_builder *b, const config_setting_t *group, con
 	if (mr_setting_find(mr_str_of(full)))
 		rule->action = read_verdict(group, full);
 	snprintf(full, sizeof(full), "%s.cannot_tell", name);
-	rule->cannot_tell = read_verdict(group, full);
+	rule->cannot_tell = MR_ACCEPT;
+	if (mr_setting_find(mr_str_of(full)))
+		rule->cannot_tell = read_verdict(group, full);
 	for (size_t i = 0; i < sizeof(excepts) / sizeof(excepts[0]); i++) {
 		if (strncmp(excepts[i], name, n) == 0 && excepts[i][n] == '.')
 			mr_networks_trusted(b, group, excepts[i], false, &rule->except);
@@ -79,7 +80,7 @@ static void build_access(struct mr_builder *b)
 	struct mr_access_policy *access = &b->policy->access;
 	struct mr_where where = mr_read_where(b, group, "access.allow");
 
-	read_common(b, group, "access", &access->rule);
+	mr_rule_read(b, group, "access", &access->rule);
 	access->at = (enum mr_access_stage)mr_read_word(group, "access.at");
 	access->allow_mode = allow && !deny;
 	if (deny && allow)
@@ -97,7 +98,7 @@ static void build_relay(struct mr_builder *b)
 	const config_setting_t *group = mr_read_group(b, "relay");
 	struct mr_relay_policy *relay = &b->policy->relay;
 
-	read_common(b, group, "relay", &relay->rule);
+	mr_rule_read(b, group, "relay", &relay->rule);
 	mr_networks_trusted(b, group, "relay.networks", true, &relay->networks);
 	mr_list_patterns(b, mr_read_setting(group, "relay.logins"), MR_PATTERN_LOGIN, &relay->logins);
 	relay->local_submission = mr_read_bool(group, "relay.local_submission");
@@ -145,7 +146,7 @@ static void build_auth(struct mr_builder *b)
 	struct mr_auth_policy *auth = &b->policy->auth;
 	bool listeners = false;
 
-	read_common(b, group, "auth", &auth->rule);
+	mr_rule_read(b, group, "auth", &auth->rule);
 	mr_list_each(b, required, put_required, auth);
 	mr_list_each(b, required, find_listeners, &listeners);
 	mr_networks_list(b, mr_read_setting(group, "auth.networks"), &auth->networks, NULL);
@@ -177,7 +178,7 @@ static void put_shield_domain(struct mr_builder *b, void *context, struct mr_str
 
 static void build_shield(struct mr_builder *b, const config_setting_t *group, struct mr_shield_policy *shield)
 {
-	read_common(b, group, "shield", &shield->rule);
+	mr_rule_read(b, group, "shield", &shield->rule);
 	shield->domains = mr_domainset_new(b->policy->hash_key);
 	if (!shield->domains) {
 		b->err = MR_ERR_NOMEM;
@@ -218,7 +219,7 @@ static void build_sender(struct mr_builder *b)
 	const config_setting_t *group = mr_read_group(b, "sender");
 	struct mr_sender_policy *sender = &b->policy->sender;
 
-	read_common(b, group, "sender", &sender->rule);
+	mr_rule_read(b, group, "sender", &sender->rule);
 	sender->own = mr_read_bool(group, "sender.own");
 	sender->aliases = mr_read_bool(group, "sender.aliases");
 	sender->plus = mr_read_bool(group, "sender.plus");
@@ -232,7 +233,7 @@ static void build_exists(struct mr_builder *b)
 	const config_setting_t *group = mr_read_group(b, "exists");
 	struct mr_exists_policy *exists = &b->policy->exists;
 
-	read_common(b, group, "exists", &exists->rule);
+	mr_rule_read(b, group, "exists", &exists->rule);
 	exists->senders = mr_read_bool(group, "exists.senders");
 	exists->recipients = mr_read_bool(group, "exists.recipients");
 	exists->except_logins = mr_read_bool(group, "exists.except_logins");
@@ -243,7 +244,7 @@ static void build_helo(struct mr_builder *b)
 {
 	const config_setting_t *group = mr_read_group(b, "helo");
 
-	read_common(b, group, "helo", &b->policy->helo.rule);
+	mr_rule_read(b, group, "helo", &b->policy->helo.rule);
 	b->policy->helo.except_logins = mr_read_bool(group, "helo.except_logins");
 }
 
@@ -252,7 +253,7 @@ static void build_limits(struct mr_builder *b)
 	const config_setting_t *group = mr_read_group(b, "limits");
 	struct mr_limits_policy *limits = &b->policy->limits;
 
-	read_common(b, group, "limits", &limits->rule);
+	mr_rule_read(b, group, "limits", &limits->rule);
 	limits->recipients = mr_read_number(group, "limits.recipients");
 	limits->size = mr_read_number(group, "limits.size");
 	limits->size_from_body = mr_read_word(group, "limits.size_from") == 0;

@@ -43,6 +43,7 @@ static int fill(const config_setting_t *group, const struct mr_setting_row *row,
 	case MR_SETTING_FLOAT:
 	case MR_SETTING_RATE:
 	case MR_SETTING_TEXTS:
+	case MR_SETTING_NUMBERS:
 	case MR_SETTING_TIMES:
 	case MR_SETTING_RATES:
 	case MR_SETTING_LIMITS:

@@ -21,6 +21,7 @@ enum mr_setting_type {
 	MR_SETTING_DATE, /* "2027-06-30" */
 	MR_SETTING_TEXT,
 	MR_SETTING_TEXTS, /* one string or an array of strings; "file:PATH" stands for the lines of a file */
+	MR_SETTING_NUMBERS, /* one number or a list of them */
 	MR_SETTING_TIMES,
 	MR_SETTING_RATES,
 	MR_SETTING_LIMITS, /* "100/1h", "1G/1d" when the unit is bytes, "unlimited"; one or several */

@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "engine/contacts.h"
+#include "engine/logins.h"
 #include "engine/orders.h"
 #include "engine/session.h"
 #include "eventlog/factline.h"
@@ -140,10 +142,30 @@ static int play(struct mr_replay *replay, const struct mr_fact *fact)
 	session->spam_told = fact->message.spam_told;
 	session->spam = fact->message.spam;
 	session->script = fact->message.script;
+	session->played = fact->kind == MR_FACT_MESSAGE || fact->contact != MR_CONTACT_CONNECTION;
 	mr_session_take_connection(session, replay->now_ms, &fact->connection, &reply);
-	if (fact->kind == MR_FACT_MESSAGE)
+	if (fact->kind == MR_FACT_MESSAGE) {
 		play_transaction(session, &fact->message, replay->now_ms);
+	} else if (fact->contact != MR_CONTACT_CONNECTION) {
+		session->played = false;
+		mr_contacts_count(session, replay->now_ms, fact->contact);
+	}
 	mr_session_close(&session, replay->now_ms);
+	return MR_OK;
+}
+
+/* Asked first, as Dovecot does; what is refused comes back as refused. */
+static int play_login(struct mr_replay *replay, const struct mr_fact *fact)
+{
+	struct mr_attempt attempt = fact->attempt;
+	struct mr_login_answer answer;
+
+	mr_logins_allow(replay->engine, replay->now_ms, &attempt, &fact->connection, fact->id, fact->id_is_number, &answer);
+	if (answer.status < 0) {
+		attempt.success = false;
+		attempt.policy_reject = true;
+	}
+	mr_logins_report(replay->engine, replay->now_ms, &attempt, &fact->connection, fact->id, fact->id_is_number);
 	return MR_OK;
 }
 
@@ -202,7 +224,7 @@ int mr_replay_line(struct mr_replay *replay, const char *line, size_t length, un
 	advance(replay, fact.time_ms);
 	replay->played++;
 	if (fact.kind == MR_FACT_LOGIN)
-		return MR_OK;
+		return play_login(replay, &fact);
 	if (fact.kind == MR_FACT_CONTROL)
 		return play_control(replay, &fact, why_r);
 	return play(replay, &fact);

@@ -178,7 +178,8 @@ int mr_format_read_account(const void *key, size_t key_n, const void *value, siz
 static bool is_source_valid(const struct mr_source *source)
 {
 	return source->prefix <= 128 &&
-	       (source->state == MR_ACCOUNT_NORMAL || source->state == MR_ACCOUNT_FROZEN) &&
+	       (source->state == MR_ACCOUNT_NORMAL || source->state == MR_ACCOUNT_WATCHED ||
+		source->state == MR_ACCOUNT_FROZEN) &&
 	       source->cause <= MR_CAUSE_EXPIRY && memchr(source->event_id, '\0', sizeof(source->event_id)) != NULL &&
 	       source->lent_size - source->lent_size == 0;
 }

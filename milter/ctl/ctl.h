@@ -7,6 +7,8 @@ int mr_ctl_check(int argc, char **argv);
 int mr_ctl_explain(int argc, char **argv);
 int mr_ctl_freeze(int argc, char **argv);
 int mr_ctl_hold(int argc, char **argv);
+int mr_ctl_ingest(int argc, char **argv);
+int mr_ctl_passwords(int argc, char **argv);
 int mr_ctl_release(int argc, char **argv);
 int mr_ctl_reload(int argc, char **argv);
 int mr_ctl_replay(int argc, char **argv);

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ask.h"
 #include "ctl.h"
 #include "eventfile.h"
 #include "print.h"
+#include "story.h"
 #include "words.h"
 
 enum { LINES_MOST = 40, ID_LENGTH = 12 };
@@ -20,8 +22,10 @@ static const char help[] =
 	"usage: mailreeve explain EVENT-ID | ACCOUNT\n"
 	"\n"
 	"Says in words why a message was refused or held, or how an account stands: which evidence, how much of the\n"
-	"limit, what speaks for the owner, what would have had to be different, and what to do next. The EVENT-ID is\n"
-	"what the sender was shown, and event.id or mailreeve.transaction of a log line.\n"
+	"limit, what speaks for the owner, what would have had to be different, and what to do next; why a source was\n"
+	"blocked or a login refused, and until when. Tells the story of an account: wrong passwords, the login that\n"
+	"followed, what was sent then. The EVENT-ID is what the sender was shown, and event.id or mailreeve.transaction\n"
+	"of a log line.\n"
 	"\n" MR_COMMON_HELP "\n"
 	"Exit status: 0 explained, 1 nothing is known of it, 2 wrong usage, 3 there is neither daemon nor state.\n";
 
@@ -110,6 +114,16 @@ static void print_tried(const json_t *line)
 	putchar('\n');
 }
 
+static void print_until(int64_t until)
+{
+	time_t seconds = (time_t)until;
+	char text[32], when[MR_WHEN_MAX];
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) != NULL && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+		printf("  it ends by itself: %s\n", mr_when(text, when));
+}
+
 /* with_evidence: unless it is told of the account below. */
 static void print_line(const json_t *line, bool with_evidence)
 {
@@ -127,6 +141,8 @@ static void print_line(const json_t *line, bool with_evidence)
 	if (sentence != NULL)
 		printf("  if the rule were enforced and not in observe mode: %s\n", sentence);
 	print_counters(line);
+	if (mr_int_of(json_object_get(line, "mailreeve"), "until") > 0)
+		print_until(mr_int_of(json_object_get(line, "mailreeve"), "until"));
 	print_tried(line);
 	if (with_evidence && json_is_object(evidence) && mr_real_of(evidence, "limit") > 0)
 		mr_words_evidence(evidence, mr_real_of(evidence, "limit"));
@@ -150,7 +166,48 @@ static void print_account(const json_t *answer)
 	}
 	if (mr_text_of(row, "event_id")[0] != '\0')
 		printf("The event that brought it there: %s\n", mr_text_of(row, "event_id"));
+	mr_story_print(json_object_get(answer, "story"));
+	if (json_object_get(answer, "story") != NULL)
+		putchar('\n');
 	mr_words_next(row);
+}
+
+/* ---- Screening ---- */
+
+/* The source that an event or an order is about; "": none. */
+static const char *source_of(const json_t *lines, const json_t *order)
+{
+	const json_t *line = json_array_get(lines, json_array_size(lines) - 1);
+	const char *action = mr_text_of(json_object_get(line, "event"), "action"), *source;
+
+	if (strcmp(action, "source-blocked") == 0 || strcmp(action, "alert") == 0) {
+		source = mr_text_of(json_object_get(line, "mailreeve"), "prefix");
+		return source[0] != '\0' || strcmp(action, "alert") == 0
+			       ? source
+			       : mr_text_of(json_object_get(line, "mailreeve"), "account");
+	}
+	return strcmp(mr_text_of(order, "order"), "block") == 0 ? mr_text_of(order, "subject") : "";
+}
+
+/* How the source stands now; nothing when it is no address. */
+static void print_source(const json_t *answer)
+{
+	if (answer == NULL)
+		return;
+	printf("\n%sNow%s\n", mr_colour(MR_BOLD), mr_colour_end());
+	mr_words_source(answer);
+	mr_words_counters(json_object_get(answer, "counters"), NULL);
+	mr_words_source_next(answer);
+}
+
+/* The login whose story an event line belongs to; "": none. */
+static const char *login_of(const json_t *lines)
+{
+	const json_t *line = json_array_get(lines, json_array_size(lines) - 1);
+	const char *action = mr_text_of(json_object_get(line, "event"), "action");
+	bool guess = strcmp(mr_text_of(json_object_get(line, "mailreeve"), "reason"), "screen-guessed") == 0;
+
+	return guess || strncmp(action, "login-", 6) == 0 ? mr_text_of(json_object_get(line, "user"), "name") : "";
 }
 
 static void print_order(const json_t *order)
@@ -186,34 +243,62 @@ static bool has_account(const json_t *answer)
 	return json_is_object(json_object_get(answer, "account"));
 }
 
-static int print_event(json_t *answer, json_t *lines, bool as_json)
+static void print_event(const json_t *answer, const json_t *lines)
 {
-	bool found = has_account(answer) || json_object_get(answer, "order") != NULL || json_array_size(lines) > 0;
+	const json_t *order = json_object_get(answer, "order");
+	size_t count = json_array_size(lines);
 
-	if (!found)
-		return MR_EXIT_PART;
-	if (as_json) {
-		json_object_set(answer, "lines", lines);
-		(void)mr_print_json(answer);
-		return MR_EXIT_DONE;
-	}
-	for (size_t i = 0; i < json_array_size(lines); i++)
-		print_line(json_array_get(lines, i), !has_account(answer) && i + 1 == json_array_size(lines));
-	if (json_array_size(lines) == 0 && json_object_get(answer, "order") != NULL)
-		print_order(json_object_get(answer, "order"));
+	for (size_t i = 0; i < count; i++)
+		print_line(json_array_get(lines, i), !has_account(answer) && i + 1 == count);
+	if (count == 0 && order != NULL)
+		print_order(order);
+	print_source(json_object_get(answer, "source"));
 	if (has_account(answer)) {
 		printf("\n");
 		print_account(answer);
+	} else {
+		mr_story_print(json_object_get(answer, "story"));
 	}
-	return MR_EXIT_DONE;
+	if (count > 0 && json_object_get(answer, "source") == NULL && !has_account(answer))
+		mr_words_screening_next(json_array_get(lines, count - 1));
+}
+
+/* Adds to answer how the source stands now that the event is about, and the story of its login. */
+static void find_more(struct mr_ask *ask, const struct mr_common *common, json_t *answer, const json_t *lines)
+{
+	const char *source = source_of(lines, json_object_get(answer, "order")), *login = login_of(lines);
+	json_t *account = NULL, *story;
+
+	if (source[0] != '\0')
+		json_object_set_new(answer, "source",
+				    mr_ask(ask, json_pack("{s:s, s:s}", "command", "source", "address", source)));
+	if (has_account(answer))
+		login = mr_text_of(json_object_get(answer, "account"), "name");
+	else if (login[0] != '\0')
+		account = mr_ask(ask, json_pack("{s:s, s:s}", "command", "account", "name", login));
+	story = mr_story_make(common->policy, login, account != NULL ? account : answer);
+	if (story != NULL)
+		json_object_set_new(answer, "story", story);
+	json_decref(account);
 }
 
 static int explain_event(struct mr_ask *ask, const struct mr_common *common, const char *id)
 {
-	json_t *answer = mr_ask(ask, json_pack("{s:s, s:s}", "command", "event", "id", id));
-	json_t *lines = answer != NULL ? search_log(common, id) : NULL;
-	int status = answer != NULL ? print_event(answer, lines, common->json) : MR_EXIT_NO_STATE;
+	json_t *answer = mr_ask(ask, json_pack("{s:s, s:s}", "command", "event", "id", id)), *lines;
+	int status = MR_EXIT_PART;
 
+	if (answer == NULL)
+		return MR_EXIT_NO_STATE;
+	lines = search_log(common, id);
+	if (has_account(answer) || json_object_get(answer, "order") != NULL || json_array_size(lines) > 0) {
+		status = MR_EXIT_DONE;
+		find_more(ask, common, answer, lines);
+		json_object_set(answer, "lines", lines);
+		if (common->json)
+			(void)mr_print_json(answer);
+		else
+			print_event(answer, lines);
+	}
 	json_decref(lines);
 	json_decref(answer);
 	return status;
@@ -221,13 +306,18 @@ static int explain_event(struct mr_ask *ask, const struct mr_common *common, con
 
 static int explain_account(struct mr_ask *ask, const struct mr_common *common, const char *name)
 {
-	json_t *answer = mr_ask(ask, json_pack("{s:s, s:s}", "command", "account", "name", name));
+	json_t *answer = mr_ask(ask, json_pack("{s:s, s:s}", "command", "account", "name", name)), *story;
 	int status = answer == NULL ? MR_EXIT_NO_STATE : has_account(answer) ? MR_EXIT_DONE : MR_EXIT_PART;
 
-	if (status == MR_EXIT_DONE && common->json)
-		(void)mr_print_json(answer);
-	else if (status == MR_EXIT_DONE)
-		print_account(answer);
+	if (status == MR_EXIT_DONE) {
+		story = mr_story_make(common->policy, mr_text_of(json_object_get(answer, "account"), "name"), answer);
+		if (story != NULL)
+			json_object_set_new(answer, "story", story);
+		if (common->json)
+			(void)mr_print_json(answer);
+		else
+			print_account(answer);
+	}
 	json_decref(answer);
 	return status;
 }

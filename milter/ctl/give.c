@@ -59,6 +59,20 @@ static void say_time(const struct mr_give *give)
 		printf(" for %s", mr_span(give->seconds, span));
 }
 
+/* How it stood before, when that is news. */
+static void say_before(const struct mr_give *give, const json_t *row)
+{
+	const char *before = mr_text_of(row, "before");
+	bool source = strcmp(give->order, "block") == 0 || strcmp(give->order, "unblock") == 0;
+
+	if (strcmp(before, "normal") != 0)
+		printf(" (it was %s)", source && strcmp(before, "frozen") == 0 ? "blocked" : before);
+	if (json_is_true(json_object_get(row, "forgiven")))
+		printf("; one offence is forgiven, %lld left", (long long)mr_int_of(row, "offences"));
+	else if (strcmp(give->order, "unblock") == 0 && mr_int_of(row, "offences") > 0)
+		printf("; its %lld offences are kept", (long long)mr_int_of(row, "offences"));
+}
+
 /* The exit status that one result deserves. */
 static int say(const struct mr_give *give, const json_t *row, bool quiet)
 {
@@ -71,8 +85,7 @@ static int say(const struct mr_give *give, const json_t *row, bool quiet)
 	if (done || !on_disk) {
 		printf(": %s", done_word(give->order));
 		say_time(give);
-		if (strcmp(mr_text_of(row, "before"), "normal") != 0)
-			printf(" (it was %s)", mr_text_of(row, "before"));
+		say_before(give, row);
 		if (!on_disk)
 			printf("; in force, but NOT ON DISK: a restart of mailreeved would forget it; see mailreeve status");
 		putchar('\n');

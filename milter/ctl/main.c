@@ -27,6 +27,8 @@ static const struct command commands[] = {
 	{ "unblock", mr_ctl_unblock, "sources may send again" },
 	{ "check", mr_ctl_check, "check a policy file and say what is wrong or risky in it" },
 	{ "reload", mr_ctl_reload, "have the running mailreeved read its policy again, and print the result" },
+	{ "ingest", mr_ctl_ingest, "read logins out of the logs of mail servers" },
+	{ "passwords", mr_ctl_passwords, "check passwords, and audit stored ones for weak ones" },
 	{ "replay", mr_ctl_replay, "play recorded facts under a policy and print the verdicts" },
 };
 
@@ -36,7 +38,7 @@ static void help(FILE *out)
 {
 	fprintf(out, "usage: mailreeve COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].words);
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].words);
 	fprintf(out, "\nmailreeve COMMAND --help tells more of one. See mailreeve(1).\n");
 }
 

@@ -33,16 +33,18 @@ static const char hold_help[] =
 	"  -f, --for TIME       it ends by itself after this time (90m, 2h, 7d)\n"
 	"  -r, --reason TEXT    why, for the log and for colleagues\n" MR_COMMON_HELP;
 static const char block_help[] =
-	"usage: mailreeve block [--for TIME] [--reason TEXT] ADDRESS|NETWORK...\n"
+	"usage: mailreeve block [--time TIME] [--reason TEXT] ADDRESS|NETWORK...\n"
 	"\n"
-	"From now on nobody sends from there. A network is written 203.0.113.0/24 or 2001:db8::/32.\n"
+	"From now on nobody sends or logs in from there. A network is written 203.0.113.0/24 or 2001:db8::/32.\n"
 	"\n"
-	"  -f, --for TIME       it ends by itself after this time (90m, 2h, 7d)\n"
+	"  -f, --time TIME      it ends by itself after this time (90m, 2h, 7d); --for is the same\n"
 	"  -r, --reason TEXT    why, for the log and for colleagues\n" MR_COMMON_HELP;
 static const char unblock_help[] =
 	"usage: mailreeve unblock [--reason TEXT] ADDRESS|NETWORK...\n"
 	"\n"
-	"Lifts blocks, written as mailreeve show blocks lists them. Also thaws the address as an account of its own.\n"
+	"Lifts blocks, written as mailreeve show blocks lists them: those by operators, and those by screening. Of the\n"
+	"offences, by which the next block would be longer, one is forgiven. Also thaws the address as an account of its\n"
+	"own.\n"
 	"\n"
 	"  -r, --reason TEXT    why, for the log and for colleagues\n" MR_COMMON_HELP;
 
@@ -50,6 +52,7 @@ static const char unblock_help[] =
 static int read_options(int argc, char **argv, struct options *o, const char *help)
 {
 	static const struct option longer[] = { { "for", required_argument, NULL, 'f' },
+						{ "time", required_argument, NULL, 'f' },
 						{ "reason", required_argument, NULL, 'r' },
 						MR_COMMON_LONG };
 	int c, status;

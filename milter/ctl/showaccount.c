@@ -111,26 +111,6 @@ static void print_places(const json_t *places)
 	mr_columns_free(&table);
 }
 
-static void print_orders(const json_t *orders)
-{
-	char when[MR_WHEN_MAX];
-	const json_t *row;
-	size_t i;
-
-	if (json_array_size(orders) == 0)
-		return;
-	printf("\n%sOrders%s\n", mr_colour(MR_BOLD), mr_colour_end());
-	json_array_foreach(orders, i, row) {
-		const char *person = mr_text_of(row, "operator");
-
-		printf("  %s  %-7s by ", mr_when(mr_text_of(row, "time"), when), mr_text_of(row, "order"));
-		mr_put(person[0] != '\0' ? person : mr_text_of(row, "rule"));
-		printf("%s", mr_text_of(row, "reason")[0] != '\0' ? ": " : "");
-		mr_put(mr_text_of(row, "reason"));
-		putchar('\n');
-	}
-}
-
 static void print_all(const json_t *answer)
 {
 	const json_t *row = json_object_get(answer, "account"), *now = json_object_get(answer, "now");
@@ -138,7 +118,9 @@ static void print_all(const json_t *answer)
 
 	mr_words_standing(row, json_object_get(answer, "orders"));
 	printf("A %s; first seen %s, last message %s; held or frozen so far: %lld%s.\n", mr_text_of(row, "kind"),
-	       mr_when(mr_text_of(row, "first"), first), mr_when(mr_text_of(row, "last"), last),
+	       mr_when(mr_text_of(row, "first"), first),
+	       mr_int_of(json_object_get(answer, "baseline"), "messages") > 0 ? mr_when(mr_text_of(row, "last"), last)
+									      : "never",
 	       (long long)mr_int_of(row, "incidents"),
 	       json_is_true(json_object_get(row, "known")) ? "; known" : "; still new");
 	if (json_object_get(row, "evidence") != NULL) {
@@ -150,7 +132,8 @@ static void print_all(const json_t *answer)
 	mr_words_evidence(json_object_get(now, "evidence"), mr_real_of(now, "freeze"));
 	print_habits(json_object_get(answer, "baseline"));
 	print_places(json_object_get(answer, "places"));
-	print_orders(json_object_get(answer, "orders"));
+	mr_show_logins(json_object_get(answer, "logins"));
+	mr_words_orders(json_object_get(answer, "orders"));
 	if (strcmp(mr_text_of(row, "state"), "normal") != 0)
 		putchar('\n');
 	mr_words_next(row);

@@ -1,5 +1,5 @@
 /*
- * mailreeve show accounts, blocks, orders, exemptions, calibration.
+ * mailreeve show accounts, orders, exemptions, calibration.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,35 +120,6 @@ int mr_show_accounts(struct mr_ask *ask, const struct mr_show *show)
 		json_object_set_new(request, "since_seconds", json_integer(show->since));
 	return finish(mr_ask_list(ask, request, "accounts", (size_t)show->limit), show, "There is no such account.",
 		      print_accounts);
-}
-
-/* ---- Blocks ---- */
-
-static void print_blocks(const json_t *list)
-{
-	static const char *const headings[] = { "SOURCE", "SINCE", "UNTIL", "BY", "EVENT", NULL };
-	struct mr_columns *table = mr_columns_new(headings);
-	char when[MR_WHEN_MAX];
-	const json_t *row;
-	size_t i;
-
-	if (table == NULL)
-		return;
-	json_array_foreach(list, i, row) {
-		mr_columns_cell(table, mr_text_of(row, "source"), MR_RED);
-		mr_columns_cell(table, mr_when(mr_text_of(row, "since"), when), MR_PLAIN);
-		mr_columns_cell(table, mr_when(mr_text_of(row, "until"), when), MR_PLAIN);
-		mr_columns_cell(table, mr_text_of(row, "cause"), MR_PLAIN);
-		mr_columns_cell(table, mr_text_of(row, "event_id"), MR_DIM);
-	}
-	mr_columns_print(table);
-	mr_columns_free(&table);
-}
-
-int mr_show_blocks(struct mr_ask *ask, const struct mr_show *show)
-{
-	return finish(mr_ask_list(ask, json_pack("{s:s}", "command", "blocks"), "blocks", (size_t)show->limit), show,
-		      "No source is blocked.", print_blocks);
 }
 
 /* ---- Orders ---- */

@@ -74,7 +74,9 @@ static void say_accounts(const json_t *state)
 	say_count("frozen", mr_int_of(state, "frozen"), MR_RED, ", ");
 	say_count("held", mr_int_of(state, "held"), MR_YELLOW, ", ");
 	say_count("watched", mr_int_of(state, "watched"), MR_YELLOW, "; ");
-	say_count("sources blocked", mr_int_of(state, "blocked"), MR_RED, "\n");
+	say_count("sources blocked", mr_int_of(state, "blocked"), MR_RED, mr_int_of(state, "would_block") > 0 ? ", " : "\n");
+	if (mr_int_of(state, "would_block") > 0)
+		say_count("would be", mr_int_of(state, "would_block"), MR_YELLOW, " by screening, which only observes\n");
 }
 
 static void say_budget(const json_t *budget)
@@ -115,6 +117,29 @@ static void say_detector(const json_t *hijack, const json_t *budget)
 	say_budget(budget);
 }
 
+static void say_screen(const json_t *screen, bool offline)
+{
+	const json_t *logins = json_object_get(screen, "logins"), *budget = json_object_get(screen, "budget");
+	char n[5][MR_WHEN_MAX];
+	const char *mode = mr_text_of(screen, "mode");
+
+	printf("%sScreening%s %s", mr_colour(MR_BOLD), mr_colour_end(), mode);
+	if (strcmp(mode, "off") != 0)
+		printf(", blocked sources are refused at %s",
+		       strcmp(mr_text_of(screen, "at"), "connect") == 0 ? "CONNECT" : "MAIL");
+	if (strcmp(mode, "off") != 0 && json_is_integer(json_object_get(budget, "most")))
+		printf("; %lld of at most %lld automatic blocks in %s used", (long long)mr_int_of(budget, "used"),
+		       (long long)mr_int_of(budget, "most"), mr_span(mr_int_of(budget, "window_seconds"), n[4]));
+	putchar('\n');
+	if (offline)
+		return;
+	printf("          logins in 24 h: %s failed, %s succeeded; of those that Dovecot asked for %s let in, %s refused\n",
+	       mr_number(mr_int_of(logins, "failed"), n[0]), mr_number(mr_int_of(logins, "succeeded"), n[1]),
+	       mr_number(mr_int_of(logins, "asked"), n[2]), mr_number(mr_int_of(logins, "refused"), n[3]));
+	if (mr_int_of(logins, "guarded") > 0)
+		printf("          logins that came under attack in 24 h: %s\n", mr_number(mr_int_of(logins, "guarded"), n[0]));
+}
+
 static void say_day(const json_t *day, bool offline)
 {
 	const json_t *messages = json_object_get(day, "messages");
@@ -151,6 +176,7 @@ static void say_all(const json_t *answer, bool offline)
 	say_state(state);
 	say_accounts(state);
 	say_detector(json_object_get(answer, "hijack"), json_object_get(answer, "budget"));
+	say_screen(json_object_get(answer, "screen"), offline);
 	if (!offline)
 		say_clock(answer);
 	say_day(json_object_get(answer, "day"), offline);

@@ -1,4 +1,4 @@
-/* See words.h. Called by explain.c and showaccount.c. */
+/* See words.h: accounts. Sources are in wordsource.c. Called by explain.c and showaccount.c. */
 #include "words.h"
 
 #include <stdio.h>

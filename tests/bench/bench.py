@@ -19,13 +19,14 @@ import tempfile
 import time
 
 import end_to_end
+import geo_part
 import policies
 import rspamd
 import state_parts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PARTS = ["milter", "slow", "idle", "log", "core", "replay", "state", "milter-state", "durable", "start", "flood", "rspamd",
-         "ablation", "postfix"]
+         "ablation", "geo", "postfix"]
 figures = []
 
 
@@ -298,6 +299,9 @@ class Bench:
     def part_ablation(self):
         state_parts.ablation(self, figure, say)
 
+    def part_geo(self):
+        geo_part.look_up(self, figure, say)
+
     def part_postfix(self):
         end_to_end.run(self, figure, say)
 
@@ -319,6 +323,8 @@ def main():
     parser.add_argument("--state-accounts", type=int, action="append", help="1,000, 100,000, 1 M and 10 M when not given")
     parser.add_argument("--flood", type=int, default=10000000, help="strange addresses; a tenth as many strange senders")
     parser.add_argument("--seed", type=int, default=1, help="of the world in which the detector is tried")
+    parser.add_argument("--geo-networks", type=int, default=100000, help="networks of the made database")
+    parser.add_argument("--geo-country", metavar="FILE", help="a database of countries in place of the made one")
     parser.add_argument("parts", nargs="*", choices=[[]] + PARTS, metavar="PART", help="the same as --part")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
     options = parser.parse_args()

@@ -17,12 +17,13 @@ class Postfix:
     """
 
     def __init__(self, folder, milter=None, login_socket=None, domains=("victim.example",), relays=(), hostname=None,
-                 networks=("127.0.0.9/32",), own_addresses=(), settings=None):
-        """milter: "unix:/path" or None. settings: further lines of main.cf, name -> value."""
+                 networks=("127.0.0.9/32",), own_addresses=(), settings=None, ipv6=False):
+        """milter: "unix:/path" or None. settings: further lines of main.cf, name -> value. ipv6: listen on ::1 too."""
         self.root = folder.make("postfix")
         self.config = os.path.join(self.root, "etc")
         self.log = os.path.join(self.root, "maillog")
         self.milter = milter
+        self.addresses = ("127.0.0.1", "[::1]") if ipv6 else ("127.0.0.1",)
         self.cert, self.key = certificate(self.root)
         self.settings = {
             "compatibility_level": "3.6",
@@ -31,7 +32,7 @@ class Postfix:
             "myorigin": domains[0],
             "relay_domains": ", ".join(relays),
             "proxy_interfaces": ", ".join(own_addresses),
-            "inet_interfaces": "127.0.0.1",
+            "inet_interfaces": "127.0.0.1, ::1" if ipv6 else "127.0.0.1",
             "inet_protocols": "all",
             "mynetworks": ", ".join(networks),
             "queue_directory": os.path.join(self.root, "queue"),
@@ -105,14 +106,15 @@ postlog unix-dgram n - n - 1 postlogd
         shutil.chown(self.settings["data_directory"], "postfix", "postfix")
         write(os.path.join(self.config, "main.cf"),
               "".join(f"{name} = {value}\n" for name, value in self.settings.items()))
-        write(os.path.join(self.config, "master.cf"), f"""127.0.0.1:{self.port} inet n - n - - smtpd
-127.0.0.1:{self.open_port} inet n - n - - smtpd
+        listeners = "".join(f"""{address}:{self.port} inet n - n - - smtpd
+{address}:{self.open_port} inet n - n - - smtpd
   -o syslog_name=postfix/open
   -o smtpd_relay_restrictions=check_client_access,static:OK,reject
-127.0.0.1:{self.login_port} inet n - n - - smtpd
+{address}:{self.login_port} inet n - n - - smtpd
   -o syslog_name=postfix/submission
   -o milter_macro_daemon_name=ORIGINATING
-{self.SERVICES}""")
+""" for address in self.addresses)
+        write(os.path.join(self.config, "master.cf"), listeners + self.SERVICES)
 
     def start(self):
         for attempt in range(5):

@@ -429,6 +429,9 @@ START_TEST(channels_can_be_switched_off)
 		from_abroad(&w);
 		to_strangers(&w, 50, 20);
 		w.sending.spam = MR_SPAM_FLAGGED;
+		w.sending.guessed = 100;
+		w.sending.travel = 2.0F;
+		w.sending.weak_password = true;
 		ck_assert_int_eq(weigh(&w), MR_HIJACK_CALM);
 		ck_assert_float_eq(w.evidence.total, 0.0F);
 	}
@@ -547,9 +550,212 @@ START_TEST(the_chart_of_days_keeps_small_counts)
 }
 END_TEST
 
+/* ---- What is known of logins: guessed, travel, password ---- */
+
+static float channels_of_logins(const struct world *w)
+{
+	return w->evidence.channel[MR_CHANNEL_GUESSED] + w->evidence.channel[MR_CHANNEL_TRAVEL] +
+	       w->evidence.channel[MR_CHANNEL_PASSWORD];
+}
+
+/* What the owner's message would come to from a place that is not hers yet, after so many wrong passwords. */
+static float look_at_guess(struct world *w, unsigned tries, int64_t age_ms)
+{
+	prepare(w, 0);
+	w->sending.network = 4711;
+	w->sending.guessed = tries;
+	w->sending.guessed_age_ms = age_ms;
+	mr_hijack_look(&w->policy, &w->account, w->site, &w->sending, &w->evidence);
+	return w->evidence.channel[MR_CHANNEL_GUESSED];
+}
+
+START_TEST(more_wrong_passwords_are_more_evidence)
+{
+	struct world w;
+	float before = 0.0F;
+
+	set_up(&w);
+	live(&w, 120);
+	for (unsigned tries = 0; tries < 5; tries++) /* who forgot */
+		ck_assert_float_eq(look_at_guess(&w, tries, 0), 0.0F);
+	for (unsigned tries = 5; tries < 3000; tries++) {
+		float nats = look_at_guess(&w, tries, 0);
+
+		ck_assert_float_ge(nats, before);
+		ck_assert_float_gt(nats, 0.0F);
+		ck_assert_float_le(nats, 3.6F);
+		before = nats;
+	}
+	ck_assert_float_gt(before, 3.0F);
+	for (int64_t age = 0; age < 30 * DAY_MS; age += HOUR_MS) {
+		float nats = look_at_guess(&w, 50, age);
+
+		ck_assert_float_le(nats, before);
+		ck_assert_float_ge(nats, 0.0F);
+		before = nats;
+	}
+	ck_assert_float_lt(before, 0.01F);
+	tear_down(&w);
+}
+END_TEST
+
+START_TEST(from_a_proven_place_guessing_says_nothing)
+{
+	struct world w;
+
+	set_up(&w);
+	live(&w, 120);
+	prepare(&w, HOUR_MS);
+	w.sending.guessed = 1000;
+	w.sending.travel = 2.5F;
+	weigh(&w);
+	ck_assert_float_lt(w.evidence.channel[MR_CHANNEL_PLACE], 0.0F);
+	ck_assert_float_eq(channels_of_logins(&w), 0.0F);
+	tear_down(&w);
+}
+END_TEST
+
+START_TEST(a_weak_password_speaks_only_beside_others)
+{
+	struct world w;
+	float without;
+
+	set_up(&w);
+	live(&w, 120);
+	prepare(&w, HOUR_MS);
+	w.sending.weak_password = true;
+	weigh(&w);
+	ck_assert_float_eq(w.evidence.channel[MR_CHANNEL_PASSWORD], 0.0F);
+	for (int i = 1; i < 60; i++) {
+		prepare(&w, 5000);
+		from_abroad(&w);
+		to_strangers(&w, 1, 0);
+		mr_hijack_look(&w.policy, &w.account, w.site, &w.sending, &w.evidence);
+		without = w.evidence.total;
+		w.sending.weak_password = true;
+		weigh(&w);
+		ck_assert_float_ge(w.evidence.channel[MR_CHANNEL_PASSWORD], 0.0F);
+		ck_assert_float_le(w.evidence.channel[MR_CHANNEL_PASSWORD], 1.0F);
+		ck_assert_float_le(w.evidence.total, without + 1.01F);
+		if (without > 2.0F)
+			ck_assert_float_gt(w.evidence.channel[MR_CHANNEL_PASSWORD], 0.9F);
+	}
+	tear_down(&w);
+}
+END_TEST
+
+/* Whatever is told of logins, ordinary mail goes on: for an account with a history and for a new one. */
+START_TEST(logins_alone_neither_hold_nor_freeze)
+{
+	for (int known = 0; known < 2; known++) {
+		struct world w;
+
+		set_up(&w);
+		if (known)
+			live(&w, 120);
+		for (int i = 0; i < 300; i++) {
+			prepare(&w, 5 * HOUR_MS);
+			w.sending.network = 4711;
+			w.sending.guessed = 5000;
+			w.sending.travel = 99.0F;
+			w.sending.weak_password = true;
+			ck_assert_int_lt(weigh(&w), MR_HIJACK_HOLDS);
+			ck_assert_float_le(channels_of_logins(&w), 4.001F);
+		}
+		tear_down(&w);
+	}
+}
+END_TEST
+
+/* Messages until a quiet thief with the owner's provider is frozen. */
+static int freeze_after(unsigned guessed, float travel, bool weak)
+{
+	struct world w;
+	int sent = 0;
+
+	set_up(&w);
+	live(&w, 120);
+	for (enum mr_hijack_says says = MR_HIJACK_CALM; says != MR_HIJACK_FREEZES && sent < 1000; sent++) {
+		prepare(&w, HOUR_MS / 2);
+		to_strangers(&w, 1, 0);
+		w.sending.network = 90210;
+		w.sending.guessed = guessed;
+		w.sending.guessed_age_ms = sent * HOUR_MS / 2;
+		w.sending.travel = travel;
+		w.sending.weak_password = weak;
+		says = weigh(&w);
+	}
+	tear_down(&w);
+	return sent;
+}
+
+START_TEST(who_guessed_is_frozen_sooner)
+{
+	int alone = freeze_after(0, 0.0F, false), guessed = freeze_after(60, 0.0F, false);
+
+	ck_assert_int_lt(alone, 1000);
+	ck_assert_int_lt(guessed, alone);
+	ck_assert_int_le(freeze_after(0, 2.0F, false), alone);
+	ck_assert_int_le(freeze_after(60, 2.0F, true), guessed);
+}
+END_TEST
+
+START_TEST(a_release_does_not_excuse_guessing)
+{
+	struct world w;
+
+	set_up(&w);
+	live(&w, 120);
+	for (int i = 0; i < 20; i++) {
+		prepare(&w, 5000);
+		from_abroad(&w);
+		to_strangers(&w, 5, 1);
+		w.sending.guessed = 100;
+		w.sending.travel = 2.5F;
+		w.sending.weak_password = true;
+		weigh(&w);
+	}
+	mr_hijack_release(&w.account, w.site, w.now_ms);
+	for (int i = MR_CHANNEL_GUESSED; i < MR_CHANNEL_COUNT; i++)
+		ck_assert_uint_eq(w.account.habit.released[i], 0);
+	ck_assert_uint_gt(w.account.habit.released[MR_CHANNEL_NOVELTY], 0);
+	tear_down(&w);
+}
+END_TEST
+
+START_TEST(odd_facts_of_logins_are_bounded)
+{
+	static const float travels[] = { 0.0F, -1.0F, -1e30F, 1e30F, 2.5F };
+	static const int64_t ages[] = { 0, -1, INT64_MIN, INT64_MAX, 1 };
+	struct world w;
+	float nan_value = 0.0F;
+
+	set_up(&w);
+	live(&w, 30);
+	nan_value /= nan_value;
+	for (int i = 0; i < 200; i++) {
+		prepare(&w, 1000);
+		from_abroad(&w);
+		w.sending.guessed = i % 3 == 0 ? UINT32_MAX : (unsigned)draw(&w) % 20;
+		w.sending.guessed_age_ms = ages[draw(&w) % 5];
+		w.sending.travel = i % 7 == 0 ? nan_value : travels[draw(&w) % 5];
+		w.sending.weak_password = i % 2;
+		w.sending.authenticated = i % 5 != 0;
+		weigh(&w);
+		ck_assert_float_finite(w.evidence.total);
+		for (int c = MR_CHANNEL_GUESSED; c < MR_CHANNEL_COUNT; c++)
+			ck_assert_float_ge(w.evidence.channel[c], 0.0F);
+		ck_assert_float_le(channels_of_logins(&w), 4.001F);
+		if (!w.sending.authenticated)
+			ck_assert_float_eq(channels_of_logins(&w), 0.0F);
+	}
+	tear_down(&w);
+}
+END_TEST
+
 START_TEST(a_record_is_small)
 {
-	ck_assert_uint_le(sizeof(struct mr_account), 896);
+	ck_assert_uint_le(sizeof(struct mr_account), 1024);
 	ck_assert_uint_le(sizeof(struct mr_site), 160 * 1024);
 }
 END_TEST
@@ -581,7 +787,9 @@ START_TEST(evidence_is_bit_exact)
 		w.sending.spam = draw(&w) % 50 == 0 ? MR_SPAM_FLAGGED : MR_SPAM_CLEAN;
 		if (weigh(&w) == MR_HIJACK_FREEZES)
 			mr_hijack_release(&w.account, w.site, w.now_ms);
-		sum = fold(sum, w.evidence.channel, sizeof(w.evidence.channel));
+		for (int c = MR_CHANNEL_GUESSED; c < MR_CHANNEL_COUNT; c++)
+			ck_assert_float_eq(w.evidence.channel[c], 0.0F); /* nothing was told of logins */
+		sum = fold(sum, w.evidence.channel, MR_CHANNEL_GUESSED * sizeof(w.evidence.channel[0]));
 		sum = fold(sum, &w.evidence.total, sizeof(w.evidence.total));
 	}
 	ck_assert_msg(sum == GOLDEN, "the checksum of the evidence is now 0x%016llx", (unsigned long long)sum);
@@ -611,6 +819,13 @@ static void add_all(TCase *tests)
 	tcase_add_test(tests, the_knob_is_calibrated_by_the_sites_own_tail);
 	tcase_add_test(tests, a_stolen_account_does_not_teach_the_tail);
 	tcase_add_test(tests, the_chart_of_days_keeps_small_counts);
+	tcase_add_test(tests, more_wrong_passwords_are_more_evidence);
+	tcase_add_test(tests, from_a_proven_place_guessing_says_nothing);
+	tcase_add_test(tests, a_weak_password_speaks_only_beside_others);
+	tcase_add_test(tests, logins_alone_neither_hold_nor_freeze);
+	tcase_add_test(tests, who_guessed_is_frozen_sooner);
+	tcase_add_test(tests, a_release_does_not_excuse_guessing);
+	tcase_add_test(tests, odd_facts_of_logins_are_bounded);
 	tcase_add_test(tests, a_record_is_small);
 	tcase_add_test(tests, evidence_is_bit_exact);
 }

@@ -418,6 +418,245 @@ START_TEST(an_alert_about_a_login_names_the_technique)
 }
 END_TEST
 
+/* A login that was refused, with all that screening knows of it. */
+static struct mr_event sample_login(const struct mr_connection *connection, const struct mr_event_counter *counters)
+{
+	struct mr_event event = { .action = MR_EVENT_LOGIN_REFUSED, .decided = true, .connection = connection,
+				  .login = MR_STR("joe@example.com"), .protocol = MR_STR("IMAP"), .size = -1,
+				  .duration_ns = -1, .prefix = MR_STR("198.51.100.7/32"), .mode = MR_MODE_ENFORCE,
+				  .until_ms = 1790000000000, .counters = counters, .counter_count = 2 };
+
+	event.decision.verdict = MR_REJECT;
+	event.decision.reason = MR_REASON_SCREEN_PAIR_FAILURES;
+	return event;
+}
+
+static struct mr_connection sample_login_connection(void)
+{
+	struct mr_connection connection = { .country = MR_STR("NL"), .asn = 64500, .as_name = MR_STR("Example \"Net\"") };
+
+	REQUIRE(mr_ip_parse(MR_STR("198.51.100.7"), &connection.client_ip) == 0, "address");
+	return connection;
+}
+
+static const struct mr_event_counter login_counters[] = {
+	{ MR_STR("login_failures.1h"), 11, 20 },
+	{ MR_STR("pair_failures.1h"), 11, 10 },
+};
+
+START_TEST(a_refused_login_has_what_a_siem_looks_for)
+{
+	static const char *const category[] = { "authentication", "intrusion_detection" };
+	static const char *const type[] = { "denied" }, *const ip[] = { "198.51.100.7" };
+	static const char *const user[] = { "joe@example.com" }, *const technique[] = { "T1110.001" };
+	struct mr_connection connection = sample_login_connection();
+	struct mr_event event = sample_login(&connection, login_counters);
+	json_t *root = written(&event, NULL);
+
+	check_text(root, "message", "login refused: joe@example.com from 198.51.100.7 by IMAP: too many wrong passwords for "
+				    "one login from one source (screen); pair_failures.1h: 11, at most 10; until "
+				    "2026-09-21T14:13:20.000Z");
+	check_text(root, "event.action", "login-refused");
+	check_text(root, "event.outcome", "failure");
+	check_text(root, "event.code", NULL);
+	check_list(root, "event.category", 2, category);
+	check_list(root, "event.type", 1, type);
+	check_text(root, "source.ip", "198.51.100.7");
+	check_text(root, "source.geo.country_iso_code", "NL");
+	check_int(root, "source.as.number", 64500);
+	check_text(root, "source.as.organization.name", "Example \"Net\"");
+	check_text(root, "network.protocol", "imap");
+	check_text(root, "network.type", "ipv4");
+	check_text(root, "user.name", "joe@example.com");
+	check_text(root, "user.domain", "example.com");
+	check_text(root, "rule.id", "screen");
+	check_text(root, "mailreeve.reason", "screen-pair-failures");
+	check_text(root, "mailreeve.prefix", "198.51.100.7/32");
+	check_int(root, "mailreeve.until", 1790000000);
+	ck_assert_int_eq(json_integer_value(json_object_get(at(root, "mailreeve.counter"), "pair_failures.1h")), 11);
+	ck_assert_int_eq(json_integer_value(json_object_get(at(root, "mailreeve.limit"), "login_failures.1h")), 20);
+	check_list(root, "related.ip", 1, ip);
+	check_list(root, "related.user", 1, user);
+	check_list(root, "threat.technique.id", 1, technique);
+	ck_assert_ptr_null(at(root, "email"));
+	json_decref(root);
+	event.decision.reason = MR_REASON_SCREEN_BLOCKED;
+	root = written(&event, NULL);
+	check_text(root, "event.code", NULL);
+	json_decref(root);
+}
+END_TEST
+
+START_TEST(a_guarded_login_is_no_success)
+{
+	struct mr_connection connection = sample_login_connection();
+	struct mr_event event = sample_login(&connection, login_counters);
+
+	event.action = MR_EVENT_LOGIN_GUARDED;
+	event.decision.verdict = MR_ACCEPT;
+	event.decision.reason = MR_REASON_SCREEN_GUARD_SOURCES;
+	event.counter_count = 0;
+	event.until_ms = 0;
+	json_t *root = written(&event, NULL);
+	check_text(root, "event.kind", "alert");
+	check_text(root, "event.outcome", "failure");
+	check_text(root, "message", "login guarded: joe@example.com from 198.51.100.7 by IMAP: the login is under attack: "
+				    "different sources that failed at one login and that it has not used well (screen)");
+	json_decref(root);
+}
+END_TEST
+
+START_TEST(the_technique_follows_the_reason)
+{
+	static const struct {
+		enum mr_event_action action;
+		enum mr_reason reason;
+		const char *first, *second;
+	} cases[] = {
+		{ MR_EVENT_SOURCE_BLOCKED, MR_REASON_SCREEN_LOGIN_FAILURES, "T1110.001", NULL },
+		{ MR_EVENT_SOURCE_BLOCKED, MR_REASON_SCREEN_LOGINS_TRIED, "T1110.003", NULL },
+		{ MR_EVENT_SOURCE_BLOCKED, MR_REASON_SCREEN_LOGIN_ATTEMPTS, "T1110", NULL },
+		{ MR_EVENT_SOURCE_BLOCKED, MR_REASON_SCREEN_UNKNOWN_RECIPIENTS, "T1589.002", NULL },
+		{ MR_EVENT_SOURCE_BLOCKED, MR_REASON_SCREEN_CONNECTIONS, NULL, NULL },
+		{ MR_EVENT_SOURCE_BLOCKED, MR_REASON_HIJACK_EVIDENCE, NULL, NULL },
+		{ MR_EVENT_LOGIN_REFUSED, MR_REASON_SCREEN_BLOCKED, "T1110", NULL },
+		{ MR_EVENT_LOGIN_REFUSED, MR_REASON_SCREEN_GUARD_FAILURES, "T1110.001", NULL },
+		{ MR_EVENT_LOGIN_REFUSED, MR_REASON_ACCOUNT_FROZEN, "T1078", NULL },
+		{ MR_EVENT_LOGIN_REFUSED, MR_REASON_LOCATION_COUNTRY, NULL, NULL },
+		{ MR_EVENT_ALERT, MR_REASON_SCREEN_GUESSED, "T1078", "T1110.001" },
+		{ MR_EVENT_ALERT, MR_REASON_SCREEN_INSIDE_NAMES, NULL, NULL },
+		{ MR_EVENT_VERDICT, MR_REASON_SCREEN_BLOCKED, NULL, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mr_connection connection = sample_login_connection();
+		struct mr_event event = sample_login(&connection, login_counters);
+		const char *const wanted[] = { cases[i].first, cases[i].second };
+		json_t *root;
+
+		event.action = cases[i].action;
+		event.decision.reason = cases[i].reason;
+		root = written(&event, NULL);
+		if (cases[i].first == NULL)
+			ck_assert_ptr_null(at(root, "threat"));
+		else
+			check_list(root, "threat.technique.id", cases[i].second != NULL ? 2 : 1, wanted);
+		json_decref(root);
+	}
+}
+END_TEST
+
+/* Evidence of guessing in a freeze: both techniques. */
+START_TEST(a_guessed_account_that_is_frozen_names_both_techniques)
+{
+	static const char *const technique[] = { "T1078", "T1110.001" };
+	struct mr_event_evidence evidence = { .total = 15, .limit = 13 };
+	struct mr_event event = { .action = MR_EVENT_ACCOUNT_FROZEN, .decided = true, .login = MR_STR("joe"),
+				  .evidence = &evidence, .size = -1, .duration_ns = -1 };
+	json_t *root;
+
+	event.decision.reason = MR_REASON_HIJACK_EVIDENCE;
+	evidence.channel[MR_CHANNEL_GUESSED] = 2.5f;
+	root = written(&event, NULL);
+	check_list(root, "threat.technique.id", 2, technique);
+	json_decref(root);
+	evidence.channel[MR_CHANNEL_GUESSED] = 0;
+	root = written(&event, NULL);
+	check_list(root, "threat.technique.id", 1, technique);
+	json_decref(root);
+}
+END_TEST
+
+START_TEST(a_blocked_source_without_a_connection)
+{
+	static const char *const ip[] = { "2001:db8::7" };
+	struct mr_event event = sample_login(NULL, login_counters);
+	json_t *root;
+
+	event.action = MR_EVENT_SOURCE_BLOCKED;
+	event.login = event.protocol = MR_STR_ABSENT;
+	event.prefix = event.account = MR_STR("2001:db8::7/128");
+	event.decision.reason = MR_REASON_SCREEN_LOGINS_TRIED;
+	root = written(&event, NULL);
+	check_text(root, "source.ip", "2001:db8::7");
+	check_list(root, "related.ip", 1, ip);
+	check_text(root, "mailreeve.account", "2001:db8::7/128");
+	ck_assert_ptr_null(at(root, "network"));
+	ck_assert_ptr_null(at(root, "user"));
+	json_decref(root);
+	event.prefix = event.account = MR_STR("198.51.100.0/24");
+	event.counters = &(const struct mr_event_counter){ MR_STR("guessed"), 7, UINT64_MAX };
+	event.counter_count = 1;
+	event.until_ms = 0;
+	event.mode = MR_MODE_OBSERVE;
+	root = written(&event, NULL);
+	ck_assert_ptr_null(at(root, "source"));
+	ck_assert_ptr_null(at(root, "related"));
+	check_text(root, "mailreeve.prefix", "198.51.100.0/24");
+	check_int(root, "mailreeve.counter.guessed", 7);
+	ck_assert_ptr_null(at(root, "mailreeve.limit"));
+	check_text(root, "message", "source blocked: 198.51.100.0/24: the source shows too many of one thing: different "
+				    "logins that failed (screen); guessed: 7");
+	json_decref(root);
+	event.counters = &(const struct mr_event_counter){ MR_STR("guessed"), 7, 0 };
+	root = written(&event, NULL);
+	ck_assert_ptr_null(at(root, "mailreeve.limit"));
+	json_decref(root);
+}
+END_TEST
+
+/* In observe mode the reason is that of the rule that would have spoken. */
+START_TEST(what_screening_would_have_done)
+{
+	static const char *const technique[] = { "T1110.001" };
+	struct mr_connection connection = sample_login_connection();
+	struct mr_event event = sample_login(&connection, login_counters);
+	json_t *root;
+
+	event.action = MR_EVENT_ALERT;
+	event.login = event.protocol = MR_STR_ABSENT;
+	event.counter_count = 0;
+	event.until_ms = 0;
+	event.decision = (struct mr_decision){ .verdict = MR_ACCEPT, .would = MR_RULE_BIT(MR_RULE_SCREEN),
+					       .would_reason = MR_REASON_SCREEN_LOGIN_FAILURES };
+	root = written(&event, NULL);
+	check_text(root, "message", "alert: source 198.51.100.7/32, which would be blocked or refused: the source shows too many "
+				    "of one thing: failed logins; the same wrong password of one login again is not counted "
+				    "(screen)");
+	check_text(root, "network.protocol", "smtp");
+	check_text(root, "mailreeve.would_reason", "screen-login-failures");
+	check_list(root, "threat.technique.id", 1, technique);
+	ck_assert_ptr_null(at(root, "mailreeve.reason"));
+	json_decref(root);
+}
+END_TEST
+
+/* A login and a protocol come from outside. */
+START_TEST(a_login_line_cannot_be_forged)
+{
+	struct mr_connection connection = sample_login_connection();
+	struct mr_event event = sample_login(&connection, login_counters);
+	char protocol[300];
+	json_t *root;
+
+	memset(protocol, 'P', sizeof(protocol));
+	event.login = MR_STR("a: all is well (none)");
+	event.protocol = MR_STR("imap (screen): fine");
+	event.counter_count = 0;
+	event.until_ms = 0;
+	root = written(&event, NULL);
+	check_text(root, "message", "login refused: <a: all is well (none)> from 198.51.100.7: too many wrong passwords for "
+				    "one login from one source (screen)");
+	check_text(root, "network.protocol", "imap (screen): fine");
+	json_decref(root);
+	event.protocol = (struct mr_str){ protocol, sizeof(protocol) };
+	root = written(&event, NULL);
+	ck_assert_uint_eq(strlen(json_string_value(at(root, "network.protocol"))), 32);
+	ck_assert_ptr_nonnull(strstr(json_string_value(at(root, "message")), " by PPPP"));
+	json_decref(root);
+}
+END_TEST
+
 START_TEST(what_the_daemon_says_of_itself)
 {
 	struct mr_event event = { .action = MR_EVENT_RECOVERED, .dropped = 12, .size = -1, .duration_ns = -1 };
@@ -649,7 +888,7 @@ static void fill(struct mr_event *event, struct mr_connection *connection, struc
 {
 	*connection = sample_connection();
 	connection->client_name = connection->country = connection->listener = connection->helo = value;
-	connection->server_name = connection->tls_version = connection->tls_cipher = value;
+	connection->server_name = connection->tls_version = connection->tls_cipher = connection->as_name = value;
 	connection->asn = INT64_MAX;
 	*rcpt = (struct mr_rcpt_summary){ .count = UINT64_MAX,
 					  .accepted = UINT64_MAX,
@@ -676,6 +915,7 @@ static void fill(struct mr_event *event, struct mr_connection *connection, struc
 	event->header_from_count = MR_EVENT_RCPT_MAX;
 	event->fact_id = event->detail = event->recipient = event->exemption = event->ruleset = value;
 	event->login = event->sender = event->queue_id = event->message_id = value;
+	event->protocol = event->prefix = event->account = event->operator_name = value;
 }
 
 START_TEST(the_longest_event_still_fits)
@@ -833,6 +1073,12 @@ int main(void)
 	tcase_add_test(fields, observe_mode_says_what_would_have_been);
 	tcase_add_test(fields, exemptions_are_listed_in_order);
 	tcase_add_test(fields, an_alert_about_a_login_names_the_technique);
+	tcase_add_test(fields, a_refused_login_has_what_a_siem_looks_for);
+	tcase_add_test(fields, a_guarded_login_is_no_success);
+	tcase_add_test(fields, the_technique_follows_the_reason);
+	tcase_add_test(fields, a_guessed_account_that_is_frozen_names_both_techniques);
+	tcase_add_test(fields, a_blocked_source_without_a_connection);
+	tcase_add_test(fields, what_screening_would_have_done);
 	tcase_add_test(fields, what_the_daemon_says_of_itself);
 	tcase_add_test(fields, a_replayed_fact_keeps_its_id);
 	tcase_add_test(fields, a_name_that_says_nothing_is_left_out);
@@ -842,6 +1088,7 @@ int main(void)
 	tcase_set_timeout(hostile, 300);
 	tcase_add_test(hostile, nasty_values_come_back_whole);
 	tcase_add_test(hostile, a_sentence_cannot_be_forged);
+	tcase_add_test(hostile, a_login_line_cannot_be_forged);
 	tcase_add_test(hostile, random_values_come_back_whole);
 	tcase_add_test(hostile, the_longest_event_still_fits);
 	tcase_add_test(hostile, a_full_list_does_not_cost_the_other_values);
