@@ -1,6 +1,6 @@
 /*
- * The thread that opens databases of places. Not on the message path: opening reads files and takes from milliseconds to
- * seconds. Called by the worker.
+ * The thread that opens databases of places. Not on the message path: opening reads files and takes from milliseconds
+ * to seconds. Called by the worker.
  */
 #include "geowatch.h"
 
@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "say.h"
 
-enum { LOOK_MS = 60000 };
+enum { LOOK_MS = 60000, START_MS = 5000 };
 
 /* Why it looks: by itself it is patient with a file that is just being written. */
 enum reason { AT_START, BY_ORDER, BY_ITSELF };
@@ -23,6 +23,7 @@ struct mr_geowatch {
 	pthread_mutex_t lock;
 	pthread_cond_t woken;
 	bool wanted;           /* under lock: somebody wants a look now */
+	bool began;            /* under lock: the first look is over */
 
 	struct mr_geo *geo;    /* the rest is the thread's: what is in force, may be NULL */
 	struct mr_geo *before; /* kept until the next look, so that no message that still holds it has to free it */
@@ -119,9 +120,31 @@ static void *run(void *argument)
 {
 	struct mr_geowatch *watch = argument;
 
+	look(watch, AT_START);
+	pthread_mutex_lock(&watch->lock);
+	watch->began = true;
+	pthread_cond_broadcast(&watch->woken);
+	pthread_mutex_unlock(&watch->lock);
 	for (;;)
 		look(watch, wait_for_a_reason(watch));
 	return NULL;
+}
+
+/* A disk that does not answer must not keep mail from being taken. */
+static void await_first_look(struct mr_geowatch *watch)
+{
+	struct timespec until = mr_clock_steady_after(START_MS);
+	bool began;
+	int err = 0;
+
+	pthread_mutex_lock(&watch->lock);
+	while (!watch->began && err != ETIMEDOUT)
+		err = pthread_cond_timedwait(&watch->woken, &watch->lock, &until);
+	began = watch->began;
+	pthread_mutex_unlock(&watch->lock);
+	if (!began)
+		mr_say(MR_SAY_WARNING, "the databases of places (geo.country, geo.asn) have not been read after %d s; mail is "
+		       "taken without them until they are", START_MS / 1000);
 }
 
 int mr_geowatch_start(struct mr_engine *engine, struct mr_geowatch **watch_r)
@@ -139,11 +162,11 @@ int mr_geowatch_start(struct mr_engine *engine, struct mr_geowatch **watch_r)
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
 	pthread_cond_init(&watch->woken, &steady);
 	pthread_condattr_destroy(&steady);
-	look(watch, AT_START);
 	errno = pthread_create(&thread, NULL, run, watch);
 	if (errno != 0)
 		return -1;
 	pthread_detach(thread);
+	await_first_look(watch);
 	return 0;
 }
 
@@ -151,6 +174,6 @@ void mr_geowatch_wake(struct mr_geowatch *watch)
 {
 	pthread_mutex_lock(&watch->lock);
 	watch->wanted = true;
-	pthread_cond_signal(&watch->woken);
+	pthread_cond_broadcast(&watch->woken);
 	pthread_mutex_unlock(&watch->lock);
 }

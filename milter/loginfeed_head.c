@@ -9,7 +9,7 @@
 #include <strings.h>
 
 /* The bytes of a name: RFC 9110, 5.6.2. */
-static bool is_token(const char *text)
+static bool is_token(const char *text, size_t n)
 {
 	static const bool allowed[256] = {
 		['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true,
@@ -23,19 +23,11 @@ static bool is_token(const char *text)
 		['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true, ['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true,
 		['u'] = true, ['v'] = true, ['w'] = true, ['x'] = true, ['y'] = true, ['z'] = true,
 	};
-	const unsigned char *p = (const unsigned char *)text;
 
-	while (allowed[*p])
-		p++;
-	return *p == '\0' && *text != '\0';
-}
-
-static bool has_control(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
-			return true;
-	return false;
+	for (size_t i = 0; i < n; i++)
+		if (!allowed[(unsigned char)text[i]])
+			return false;
+	return n > 0;
 }
 
 static void blame(struct mr_feedhead *head, enum mr_feedfault fault)
@@ -87,16 +79,17 @@ static void take_field(struct mr_feedhead *head, const char *name, size_t n, con
 	}
 }
 
-void mr_feedhead_add(struct mr_feedhead *head, const char *name, const char *value)
+void mr_feedhead_add(struct mr_feedhead *head, const char *name, size_t name_length, const char *value)
 {
 	if (value == NULL)
 		value = "";
 	if (++head->fields > MR_FEED_FIELDS_MAX)
 		blame(head, MR_FEED_HEAD_LONG);
-	if (!is_token(name) || has_control(value))
+	/* A CR alone ends a line for some programs. */
+	if (!is_token(name, name_length) || strchr(value, '\r') != NULL)
 		blame(head, MR_FEED_AMBIGUOUS);
 	else
-		take_field(head, name, strlen(name), value);
+		take_field(head, name, name_length, value);
 }
 
 enum mr_feedfault mr_feedhead_judge(const struct mr_feedhead *head, uint64_t size, bool needs_body)

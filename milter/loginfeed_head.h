@@ -6,6 +6,7 @@
 #define MR_MILTER_LOGINFEED_HEAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { MR_FEED_HEAD_MAX = 8192, MR_FEED_FIELDS_MAX = 64, MR_FEED_BODY_MAX = 65536 };
@@ -31,8 +32,8 @@ struct mr_feedhead {
 	bool has_host;
 };
 
-/* Takes the next field. value may be NULL. */
-void mr_feedhead_add(struct mr_feedhead *head, const char *name, const char *value);
+/* Takes the next field. Both end with a NUL; value may be NULL. */
+void mr_feedhead_add(struct mr_feedhead *head, const char *name, size_t name_length, const char *value);
 /* After the last field. size: of the whole header in bytes; needs_body: whether the request has to bring one. */
 enum mr_feedfault mr_feedhead_judge(const struct mr_feedhead *head, uint64_t size, bool needs_body);
 

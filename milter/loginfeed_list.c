@@ -58,15 +58,23 @@ static void end(struct mr_feedlist *list, struct mr_feedlink *link)
 	(void)shutdown(link->fd, SHUT_RDWR);
 }
 
+/* The one that has been silent for longest: its time is over first. */
+static struct mr_feedlink *most_silent(const struct mr_feedlinks *links)
+{
+	struct mr_feedlink *found = links->first;
+
+	for (struct mr_feedlink *link = links->first; link != NULL; link = link->after)
+		if (found->busy ? !link->busy : !link->busy && link->deadline_ms < found->deadline_ms)
+			found = link;
+	return found;
+}
+
 static void make_room(struct mr_feedlist *list)
 {
 	struct mr_feedlink *victim = list->strangers.first;
 
 	if (victim == NULL)
-		for (victim = list->friends.first; victim != NULL && victim->busy; victim = victim->after)
-			continue;
-	if (victim == NULL)
-		victim = list->friends.first;
+		victim = most_silent(&list->friends);
 	if (victim == NULL)
 		return;
 	end(list, victim);
@@ -84,36 +92,41 @@ void mr_feedlist_add(struct mr_feedlist *list, struct mr_feedlink *link, int fd,
 	pthread_mutex_unlock(&list->mutex);
 }
 
-void mr_feedlist_begin(struct mr_feedlist *list, struct mr_feedlink *link, int64_t now_ms)
+void mr_feedlink_begin(struct mr_feedlink *link, int64_t now_ms)
 {
-	pthread_mutex_lock(&list->mutex);
 	/* The first request of a connection has begun with the connection. */
 	if (link->proven) {
 		link->begun_ms = now_ms;
-		link->deadline_ms = now_ms + MR_FEED_HEAD_MS;
+		atomic_store_explicit(&link->deadline_ms, now_ms + MR_FEED_HEAD_MS, memory_order_relaxed);
 	}
-	link->busy = true;
-	pthread_mutex_unlock(&list->mutex);
+	atomic_store_explicit(&link->busy, true, memory_order_relaxed);
 }
 
-void mr_feedlist_go_on(struct mr_feedlist *list, struct mr_feedlink *link)
+void mr_feedlink_go_on(struct mr_feedlink *link)
 {
-	pthread_mutex_lock(&list->mutex);
-	link->deadline_ms = link->begun_ms + MR_FEED_TOTAL_MS;
-	pthread_mutex_unlock(&list->mutex);
+	atomic_store_explicit(&link->deadline_ms, link->begun_ms + MR_FEED_TOTAL_MS, memory_order_relaxed);
 }
 
-void mr_feedlist_finish(struct mr_feedlist *list, struct mr_feedlink *link, bool proven, int64_t now_ms)
+static void befriend(struct mr_feedlist *list, struct mr_feedlink *link)
 {
 	pthread_mutex_lock(&list->mutex);
-	link->busy = false;
-	if (proven && link->in != NULL) {
-		link->proven = true;
-		link->deadline_ms = now_ms + MR_FEED_IDLE_MS;
+	if (link->in != NULL) {
 		unlink_it(link);
 		append(&list->friends, link);
 	}
 	pthread_mutex_unlock(&list->mutex);
+}
+
+void mr_feedlist_finish(struct mr_feedlist *list, struct mr_feedlink *link, bool proven)
+{
+	atomic_store_explicit(&link->busy, false, memory_order_relaxed);
+	if (!proven)
+		return;
+	/* Its answer took no time that matters here. */
+	atomic_store_explicit(&link->deadline_ms, link->begun_ms + MR_FEED_IDLE_MS, memory_order_relaxed);
+	if (!link->proven)
+		befriend(list, link);
+	link->proven = true;
 }
 
 void mr_feedlist_remove(struct mr_feedlist *list, struct mr_feedlink *link)

@@ -6,6 +6,7 @@
 #define MR_MILTER_LOGINFEED_LIST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,23 +19,26 @@ enum {
 
 struct mr_feedlinks;
 
-/* A connection; belongs to its owner, who looks at none of it. */
+/* A connection; belongs to its owner, who looks at none of it. Its times are written by the thread that serves it, without
+ * the lock, and read by others. */
 struct mr_feedlink {
 	struct mr_feedlink *before, *after;
 	struct mr_feedlinks *in; /* NULL: it has been told to end */
 	int fd;
-	int64_t begun_ms, deadline_ms;
-	bool proven, busy;
+	bool proven;
+	_Atomic bool busy;
+	int64_t begun_ms;
+	_Atomic int64_t deadline_ms;
 };
 
 struct mr_feedlinks {
-	struct mr_feedlink *first, *last; /* the oldest first */
+	struct mr_feedlink *first, *last; /* the first that came is the first here */
 };
 
 struct mr_feedlist {
 	pthread_mutex_t mutex;
-	struct mr_feedlinks strangers; /* no request with a fitting key has been finished: in the order of arrival */
-	struct mr_feedlinks friends;   /* in the order of their last request */
+	struct mr_feedlinks strangers; /* no request with a fitting key has been finished */
+	struct mr_feedlinks friends;
 	size_t count, most;
 	uint64_t evicted;              /* since the list was last asked */
 };
@@ -46,9 +50,9 @@ void mr_feedlist_set_most(struct mr_feedlist *list, size_t most);
  * fitting key, and only if there is none of these the one that has been silent for longest. */
 void mr_feedlist_add(struct mr_feedlist *list, struct mr_feedlink *link, int fd, int64_t now_ms);
 /* The first line of a request is here; then its whole header; then it is over: proven says that its key fitted. */
-void mr_feedlist_begin(struct mr_feedlist *list, struct mr_feedlink *link, int64_t now_ms);
-void mr_feedlist_go_on(struct mr_feedlist *list, struct mr_feedlink *link);
-void mr_feedlist_finish(struct mr_feedlist *list, struct mr_feedlink *link, bool proven, int64_t now_ms);
+void mr_feedlink_begin(struct mr_feedlink *link, int64_t now_ms);
+void mr_feedlink_go_on(struct mr_feedlink *link);
+void mr_feedlist_finish(struct mr_feedlist *list, struct mr_feedlink *link, bool proven);
 /* The connection's socket will be closed now. */
 void mr_feedlist_remove(struct mr_feedlist *list, struct mr_feedlink *link);
 /* Shuts down what has taken too long. */

@@ -31,15 +31,17 @@ static bool take(struct cursor *at, char wanted)
 /* Behind the opening quote; leaves the closing one behind. */
 static bool take_text(struct cursor *at, char **text_r, size_t *n_r)
 {
-	char *begin = at->p;
+	char *begin = at->p, *quote = memchr(begin, '"', (size_t)(at->end - begin));
+	bool odd = false;
 
-	while (at->p < at->end && *at->p >= ' ' && *at->p < 0x7f && *at->p != '"' && *at->p != '\\')
-		at->p++;
-	if (at->p == at->end || *at->p != '"')
+	if (quote == NULL)
 		return false;
+	for (const char *p = begin; p < quote; p++)
+		odd |= *p < ' ' || *p == 0x7f || *p == '\\';
 	*text_r = begin;
-	*n_r = (size_t)(at->p++ - begin);
-	return true;
+	*n_r = (size_t)(quote - begin);
+	at->p = quote + 1;
+	return !odd;
 }
 
 static bool take_word(struct cursor *at, const char *word)

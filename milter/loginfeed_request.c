@@ -127,10 +127,15 @@ struct value {
 
 enum member { LOGIN, REMOTE, IP, PROTOCOL, PWHASH, FAIL_TYPE, SUCCESS, POLICY_REJECT, MEMBERS };
 
-static const char *const names[MEMBERS] = {
-	[LOGIN] = "login",	     [REMOTE] = "remote",	[IP] = "ip" /* weakforced's getDBStats calls it so */,
-	[PROTOCOL] = "protocol",     [PWHASH] = "pwhash",	[FAIL_TYPE] = "fail_type",
-	[SUCCESS] = "success",	     [POLICY_REJECT] = "policy_reject",
+#define NAME(text) { text, sizeof(text) - 1 }
+
+static const struct {
+	const char *text;
+	size_t length;
+} names[MEMBERS] = {
+	[LOGIN] = NAME("login"),	 [REMOTE] = NAME("remote"),	  [IP] = NAME("ip") /* so in weakforced's getDBStats */,
+	[PROTOCOL] = NAME("protocol"),	 [PWHASH] = NAME("pwhash"),	  [FAIL_TYPE] = NAME("fail_type"),
+	[SUCCESS] = NAME("success"),	 [POLICY_REJECT] = NAME("policy_reject"),
 };
 
 /* A text, or a number as its digits; NULL is "not told". */
@@ -224,15 +229,20 @@ static void clear_values(struct value values[MEMBERS])
 
 /* ---- The two readers ---- */
 
+static enum member member_of(const struct mr_feedmember *member)
+{
+	for (int i = 0; i < MEMBERS; i++)
+		if (names[i].length == member->name_length && memcmp(names[i].text, member->name, names[i].length) == 0)
+			return (enum member)i;
+	return MEMBERS;
+}
+
 static void use_plain(struct mr_feedplain *plain, struct value values[MEMBERS])
 {
 	for (size_t i = 0; i < plain->count; i++) {
 		struct mr_feedmember *member = &plain->member[i];
-		size_t which = 0;
+		enum member which = member_of(member);
 
-		while (which < MEMBERS && (strlen(names[which]) != member->name_length ||
-					   memcmp(names[which], member->name, member->name_length) != 0))
-			which++;
 		if (which == MEMBERS)
 			continue;
 		values[which].kind = member->kind;
@@ -248,7 +258,7 @@ static void use_plain(struct mr_feedplain *plain, struct value values[MEMBERS])
 static int use_json(const json_t *object, struct mr_feedrequest *request, struct value values[MEMBERS])
 {
 	for (size_t i = 0; i < MEMBERS; i++) {
-		const json_t *member = json_object_get(object, names[i]);
+		const json_t *member = json_object_get(object, names[i].text);
 
 		if (json_is_string(member)) {
 			values[i].kind = MR_FEED_TEXT;

@@ -38,10 +38,12 @@ struct client {
 
 /* ---- The header ---- */
 
-static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const char *name, size_t name_length,
+				  const char *value, size_t value_length)
 {
 	(void)kind;
-	mr_feedhead_add(context, name, value);
+	(void)value_length;
+	mr_feedhead_add(context, name, name_length, value);
 	return MHD_YES;
 }
 
@@ -110,7 +112,7 @@ static enum MHD_Result take_head(struct mr_feedserve *serve, struct client *clie
 	enum mr_feedanswer fault;
 
 	client->has_head = true;
-	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, take_field, &head);
+	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_field, &head);
 	fault = answer_to_fault(mr_feedhead_judge(&head, head_size(connection), is_post));
 	if (!is_1_1 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
 		fault = MR_FEED_ANSWER_VERSION;
@@ -118,7 +120,7 @@ static enum MHD_Result take_head(struct mr_feedserve *serve, struct client *clie
 		fault = MR_FEED_ANSWER_AMBIGUOUS;
 	if (fault != MR_FEED_ANSWERS)
 		return mr_feedanswers_give(serve->answers, connection, fault, true);
-	mr_feedlist_go_on(&serve->list, &client->link);
+	mr_feedlink_go_on(&client->link);
 	client->answer = answer_to_head(serve, client, &head, method);
 	if (client->answer != MR_FEED_ANSWERS)
 		return MHD_YES;
@@ -185,9 +187,9 @@ static struct client *client_of(struct MHD_Connection *connection)
 /* The first line of a request, before anything of it is decoded. */
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
-	struct mr_feedserve *serve = context;
 	struct client *client = client_of(connection);
 
+	(void)context;
 	if (client == NULL)
 		return NULL;
 	client->requests++;
@@ -196,7 +198,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 	client->word = mr_feedwords_read(target);
 	client->answer = MR_FEED_ANSWERS;
 	client->length = client->used = 0;
-	mr_feedlist_begin(&serve->list, &client->link, mr_clock_steady_ms());
+	mr_feedlink_begin(&client->link, mr_clock_steady_ms());
 	return client;
 }
 
@@ -235,8 +237,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	if (client == NULL)
 		return;
 	drop_body(client);
-	mr_feedlist_finish(&serve->list, &client->link, client->proven && how == MHD_REQUEST_TERMINATED_COMPLETED_OK,
-			   mr_clock_steady_ms());
+	mr_feedlist_finish(&serve->list, &client->link, client->proven && how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	*request = NULL;
 }
 

@@ -135,13 +135,13 @@ bool mr_history_knows(const struct mr_history *history, uint32_t network, int64_
 
 /* ---- Guessing ---- */
 
-/* place: as it is after the use; NULL: the network is not known. */
+/* place: as it is after the use. */
 static bool learn_guess(struct mr_history *history, struct mr_history_place *place, uint16_t failures, uint32_t now)
 {
 	bool lately = history->guessed_minute != 0 && since(history->guessed_minute, now) < DAY;
-	bool news = !lately || (place != NULL && !place->guessed) || failures / 2 > history->guessed_failures;
+	bool news = !lately || !place->guessed || failures / 2 > history->guessed_failures;
 
-	if (place != NULL && !place->guessed) {
+	if (!place->guessed) {
 		place->guessed = 1;
 		place->days = 1;
 	}
@@ -254,7 +254,8 @@ bool mr_history_learn(struct mr_history *history, const struct mr_history_use *u
 
 	learn_travel(history, use, now);
 	place = learn_place(history, use->network, now);
-	return guessed && learn_guess(history, place, use->failures_before, now);
+	/* Where no place can be known, as behind a web mail on this host, strangers fail and the owner succeeds. */
+	return guessed && place != NULL && learn_guess(history, place, use->failures_before, now);
 }
 
 void mr_history_forget(struct mr_history *history)

@@ -19,8 +19,7 @@
 #include "core/nats.h"
 
 #define GUESSED_FROM 5
-#define GUESSED_MOST 1000.0
-#define LN_GUESSED_MOST 6.907755278982137
+#define LN_GUESSED_MOST 6.907755278982137 /* ln 1000 */
 #define LN_2 0.693147180559945309
 #define GUESSED_DOUBT 3e-2
 #define GUESSED_DAYS 3.0
@@ -35,8 +34,6 @@ static double guessed_nats(const struct mr_sending *sending)
 
 	if (sending->guessed < GUESSED_FROM)
 		return 0.0;
-	if (tries > GUESSED_MOST)
-		tries = GUESSED_MOST;
 	nats = (tries + 1.0) * LN_2 - mr_ln(tries * LN_GUESSED_MOST);
 	days = sending->guessed_age_ms > 0 ? (double)sending->guessed_age_ms / MR_DAY_MS : 0.0;
 	return mr_capped(nats, GUESSED_DOUBT) * mr_exp(-days / GUESSED_DAYS);

@@ -94,7 +94,9 @@ static void ask_screen(struct mr_entrance *e, struct refusal *r)
 	switch (mr_screening_block(v->engine, ip, v->state_ms, &source)) {
 	case MR_SOURCE_FREE:
 		break;
-	case MR_SOURCE_WATCHED:
+	case MR_SOURCE_WATCHED: /* found while screening only observed: it stays at that */
+		c.source_blocked = mr_policy_mode(v->policy, &screen->rule) == MR_MODE_OBSERVE;
+		break;
 	case MR_SOURCE_SCREENED:
 		c.source_blocked = true;
 		r->until_ms = source.until_ms;

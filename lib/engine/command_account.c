@@ -195,6 +195,24 @@ static void show(struct mr_command *c, const struct mr_account *account, struct 
 		json_object_set_new(c->answer, "logins", mr_command_logins_row(c, account, name));
 }
 
+/* A login that never got in may be under attack all the same. nobody: all zero. */
+static void show_unknown(struct mr_command *c, const struct mr_account *nobody, struct mr_str given)
+{
+	char room[MR_LOGIN_MAX];
+	json_t *row, *logins;
+	bool counted = false;
+	size_t i, n;
+
+	if (mr_login_canonical(&c->policy->login, given, room, MR_LOGIN_MAX, &n) != MR_OK)
+		return;
+	logins = mr_command_logins_row(c, nobody, (struct mr_str){ room, n });
+	json_array_foreach(json_object_get(logins, "counters"), i, row)
+		counted = counted || json_integer_value(json_object_get(row, "value")) > 0;
+	if (counted)
+		json_object_set(c->answer, "logins", logins);
+	json_decref(logins);
+}
+
 void mr_command_account(struct mr_command *c)
 {
 	struct mr_str given = mr_command_member(c, "name"), name;
@@ -207,6 +225,7 @@ void mr_command_account(struct mr_command *c)
 		show(c, account, name);
 	} else {
 		json_object_set_new(c->answer, "account", json_null());
+		show_unknown(c, account, given);
 	}
 	mr_free(account);
 }

@@ -1,6 +1,6 @@
 /*
- * A file copied into a sealed memory file: whatever happens to the file afterwards, a reader that maps the copy never gets
- * SIGBUS and never waits for a disk. Called by files.c.
+ * A file copied into a sealed memory file: whatever happens to the file afterwards, a reader that maps the copy never
+ * gets SIGBUS and never waits for a disk. Called by files.c.
  */
 #include "geo/copy.h"
 

@@ -16,8 +16,8 @@ struct mr_geo_identity {
 
 enum { MR_GEO_CAUSE_MAX = 170 };
 
-/* Copies a plain file of at most most bytes into a sealed memory file. The caller closes *fd_r. Otherwise cause_r is "what is
- * wrong; what to do", to stand behind the path: MR_ERR_IO, MR_ERR_REFUSED, MR_ERR_NOMEM. */
+/* Copies a plain file of at most most bytes into a sealed memory file. The caller closes *fd_r. Otherwise cause_r is
+ * "what is wrong; what to do", to stand behind the path: MR_ERR_IO, MR_ERR_REFUSED, MR_ERR_NOMEM. */
 int mr_geo_copy(const char *path, size_t most, int *fd_r, struct mr_geo_identity *identity_r,
 		char cause_r[MR_GEO_CAUSE_MAX]);
 /* True also when there is no such file now: somebody should know before the next start. */

@@ -1,7 +1,7 @@
 /*
- * Which country and network an address is in. An interface: files.c answers from MMDB files, table.c from a list (tests,
- * private networks). Thread-safe; a look-up does not wait and allocates nothing. mr_geo_hold() and mr_geo_free() count
- * references, see mailreeve.h.
+ * Which country and network an address is in. An interface: files.c answers from MMDB files, table.c from a list
+ * (tests, private networks). Thread-safe; a look-up does not wait and allocates nothing. mr_geo_hold() and
+ * mr_geo_free() count references, see mailreeve.h.
  */
 #ifndef MR_GEO_GEO_H
 #define MR_GEO_GEO_H
@@ -30,8 +30,8 @@ struct mr_geo_row {
 	struct mr_geo_place place;
 };
 
-/* Places from a list, which is copied. The longest prefix that holds an address decides. Meant for tens of rows: a look-up
- * goes through them. MR_ERR_NOMEM. */
+/* Places from a list, which is copied. The longest prefix that holds an address decides. Meant for tens of rows: a
+ * look-up goes through them. MR_ERR_NOMEM. */
 int mr_geo_table_new(const struct mr_geo_row *rows, size_t count, struct mr_geo **geo_r);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Looks through an MMDB file. Not a reader of places: mmdb.c asks libmaxminddb for those. Called by mmdb.c, and by the fuzz
- * target.
+ * Looks through an MMDB file. Not a reader of places: mmdb.c asks libmaxminddb for those. Called by mmdb.c, and by the
+ * fuzz target.
  */
 #include "geo/inspect.h"
 
@@ -46,6 +46,32 @@ static void keep_text(const struct mr_values *values, const struct mr_value *val
 	text_r[n] = '\0';
 }
 
+/* libmaxminddb 1.7.1 loses memory when one of these two is refused for what it holds. */
+static bool holds_texts(const struct mr_values *values, const struct mr_value *list)
+{
+	struct mr_value value = { .type = MR_VALUE_TEXT };
+	uint32_t next = list->body;
+
+	for (uint32_t i = 0; i < list->size; i++) {
+		if (list->type == MR_VALUE_MAP && !mr_value_follow(values, next, &value, &next))
+			return false;
+		if (!mr_value_follow(values, next, &value, &next) || value.type != MR_VALUE_TEXT)
+			return false;
+	}
+	return true;
+}
+
+static bool is_well_made(const struct mr_values *values, const struct mr_value *key, const struct mr_value *value)
+{
+	struct mr_str name = { (const char *)values->bytes + key->body, key->size };
+
+	if (mr_str_equal(name, MR_STR("languages")))
+		return value->type == MR_VALUE_ARRAY && holds_texts(values, value);
+	if (mr_str_equal(name, MR_STR("description")))
+		return value->type == MR_VALUE_MAP && holds_texts(values, value);
+	return true;
+}
+
 struct numbers {
 	uint64_t nodes, bits, ip_version, format, built;
 };
@@ -85,6 +111,8 @@ static bool read_metadata(struct mr_values *values, struct numbers *numbers, str
 	next = map.body;
 	for (uint32_t i = 0; i < map.size; i++) {
 		if (!mr_value_follow(values, next, &key, &next) || !mr_value_follow(values, next, &value, &behind))
+			return false;
+		if (!is_well_made(values, &key, &value))
 			return false;
 		keep_member(values, &key, &value, numbers, shape);
 		if (!mr_value_skip(values, &next))
@@ -217,7 +245,7 @@ static int check_content(const unsigned char *bytes, size_t end, struct mr_geo_s
 	struct tree tree = { .bytes = bytes, .shape = shape, .node_bytes = node_bytes, .data = &data, .stride = 1,
 			     .samples = shape };
 
-	if (tree_bytes + SEPARATOR >= end) {
+	if (tree_bytes + SEPARATOR > end) {
 		*cause_r = "is shorter than its own number of nodes says";
 		return MR_ERR_REFUSED;
 	}

@@ -1,7 +1,7 @@
 /*
- * The whole of an MMDB file (MaxMind DB file format 2.0) looked through before libmaxminddb is given it: metadata, every
- * node of the search tree that a look-up can reach, every value that such a node leads to. What passes here, libmaxminddb
- * reads without leaving the file, in bounded time. Thread-safe.
+ * The whole of an MMDB file (MaxMind DB file format 2.0) looked through before libmaxminddb is given it: metadata,
+ * every node of the search tree that a look-up can reach, every value that such a node leads to. What passes here,
+ * libmaxminddb reads without leaving the file, in bounded time. Thread-safe.
  */
 #ifndef MR_GEO_INSPECT_H
 #define MR_GEO_INSPECT_H
@@ -21,7 +21,8 @@ struct mr_geo_shape {
 	size_t sample_count;    /* at least 1 */
 };
 
-/* MR_ERR_REFUSED: *cause_r says what is wrong with it, behind the word "file" or the file's name; static. MR_ERR_NOMEM. */
+/* MR_ERR_REFUSED: *cause_r says what is wrong with it, behind the word "file" or the file's name; static.
+ * MR_ERR_NOMEM. */
 int mr_geo_inspect(const unsigned char *bytes, size_t n, struct mr_geo_shape *shape_r, const char **cause_r);
 
 #endif

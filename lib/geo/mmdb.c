@@ -1,7 +1,7 @@
 /*
- * One MMDB file through libmaxminddb. The library gets a file only after inspect.c has looked through all of it, because
- * versions in the field (1.7.1) trust parts of a file. Of the library only look-ups and values at fixed paths are used:
- * what decodes whole records costs exponential time on hostile ones. Called by files.c and by the fuzz target.
+ * One MMDB file through libmaxminddb. The library gets a file only after inspect.c has looked through all of it: versions
+ * in the field have had faults with spoilt files (CVE-2020-28241; 1.7.1 loses memory over some). Of the library only
+ * look-ups and values at fixed paths are used, not what decodes whole records. Called by files.c and by the fuzz target.
  */
 #include "geo/mmdb.h"
 

@@ -18,15 +18,15 @@ enum mr_geo_field {
 	MR_GEO_FIELDS
 };
 
-/* The setting that names the places of a field in a record: names with dots between them, several such paths with blanks or
- * commas between them; the first that a record has something usable at counts. fallback: when it is unset. */
+/* The setting that names the places of a field in a record: names with dots between them, several such paths with
+ * blanks or commas between them; the first that a record has something usable at counts. fallback: when it is unset. */
 const char *mr_geo_field_setting(enum mr_geo_field field);
 const char *mr_geo_field_fallback(enum mr_geo_field field);
 
 struct mr_mmdb;
 
-/* Which fields a file is asked for: texts as above by enum mr_geo_field; NULL: not asked for. The first that is not NULL has
- * to be in the file, the others may be. */
+/* Which fields a file is asked for: texts as above by enum mr_geo_field; NULL: not asked for. The first that is not
+ * NULL has to be in the file, the others may be. */
 struct mr_mmdb_wants {
 	const char *paths[MR_GEO_FIELDS];
 };

@@ -1,6 +1,7 @@
 /*
- * The fields of MMDB files. Makers of databases differ: "country.iso_code" or "country_code" for the country, a number or
- * "AS64500" for the system; so each field has a list of places, and takes what it can. Called by mmdb.c and files.c.
+ * The fields of MMDB files. Makers of databases differ: "country.iso_code" or "country_code" for the country, a number
+ * or "AS64500" for the system; so each field has a list of places, and takes what it can. Called by mmdb.c and
+ * files.c.
  */
 #include "geo/mmdb_fields.h"
 
@@ -154,28 +155,27 @@ static enum mr_geo_taken take_asn(const MMDB_entry_data_s *value, struct mr_geo_
 	return MR_GEO_USED;
 }
 
-/* Whole characters only; what is no character, or controls something, becomes '?'. */
+/* Whole characters only, as many as fit; what is no character, or controls something, becomes '?'. */
 static enum mr_geo_taken take_as_name(const MMDB_entry_data_s *value, struct mr_geo_place *place)
 {
 	struct mr_str text = { value->utf8_string, value->data_size };
-	size_t n = 0;
+	size_t n = 0, at = 0, room = sizeof(place->as_name) - 1;
 
 	if (value->type != MMDB_DATA_TYPE_UTF8_STRING)
 		return MR_GEO_WRONG_TYPE;
-	while (text.n > 0) {
-		size_t length = mr_utf8_sequence(text);
-		bool is_plain = length > 1 || (length == 1 && text.p[0] >= 0x20 && text.p[0] != 0x7f);
+	while (at < text.n && n < room) {
+		unsigned char c = (unsigned char)text.p[at];
+		size_t length = c < 0x80 ? 1 : mr_utf8_sequence(mr_str_part(text, at, text.n));
 
-		if (length == 0)
-			length = 1;
-		if (n + length >= sizeof(place->as_name))
+		if (length > room - n)
 			break;
-		if (is_plain)
-			memcpy(place->as_name + n, text.p, length);
-		else
+		if (length == 0 || c < 0x20 || c == 0x7f)
 			place->as_name[n] = '?';
-		n += is_plain ? length : 1;
-		text = mr_str_part(text, length, text.n);
+		else
+			memcpy(place->as_name + n, text.p + at, length);
+		length = length == 0 ? 1 : length;
+		n += length;
+		at += length;
 	}
 	place->as_name[n] = '\0';
 	return n > 0 ? MR_GEO_USED : MR_GEO_UNUSABLE;

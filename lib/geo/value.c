@@ -1,6 +1,6 @@
 /*
- * Values of an MMDB file, read with every bound checked. libmaxminddb checks most of these itself, depending on its version;
- * what it is given has passed here. Called by inspect.c.
+ * Values of an MMDB file, read with every bound checked. libmaxminddb checks most of these itself, depending on its
+ * version; what it is given has passed here. Called by inspect.c.
  */
 #include "geo/value.h"
 

@@ -1,6 +1,6 @@
 /*
- * The values of an MMDB file (MaxMind DB file format 2.0, "Data section"): what libmaxminddb will be asked to read, checked
- * beforehand byte by byte. Nothing is decoded for use but small numbers. Thread-safe: no state of its own.
+ * The values of an MMDB file (MaxMind DB file format 2.0, "Data section"): what libmaxminddb will be asked to read,
+ * checked beforehand byte by byte. Nothing is decoded for use but small numbers. Thread-safe: no state of its own.
  */
 #ifndef MR_GEO_VALUE_H
 #define MR_GEO_VALUE_H
@@ -42,11 +42,13 @@ struct mr_value {
 
 /* False: it leaves the run, or there is no such type. */
 bool mr_value_read(const struct mr_values *values, uint32_t at, struct mr_value *value_r);
-/* The same through at most one pointer; *next_r is behind the value, or behind the pointer. Maps and arrays: behind the head. */
+/* The same through at most one pointer; *next_r is behind the value, or behind the pointer. Maps and arrays: behind
+ * the head. */
 bool mr_value_follow(const struct mr_values *values, uint32_t at, struct mr_value *value_r, uint32_t *next_r);
 /* Steps over a value that has been checked, with all that it holds; pointers are not followed. */
 bool mr_value_skip(const struct mr_values *values, uint32_t *at);
-/* Whether the value at that offset, and all that it holds or points to, is well formed, not too deep and not too much. */
+/* Whether the value at that offset, and all that it holds or points to, is well formed, not too deep and not too
+ * much. */
 bool mr_value_check(struct mr_values *values, uint32_t at);
 /* A number without sign of at most 64 bits; false when the value is none. */
 bool mr_value_number(const struct mr_values *values, const struct mr_value *value, uint64_t *number_r);

@@ -52,6 +52,10 @@ int mr_value_parse(const struct mr_setting_row *row, struct mr_str text, int64_t
 		err = mr_size_parse(text, value_r);
 		break;
 	case MR_SETTING_TIME:
+		if (row->least <= 0 && mr_str_equal(text, MR_STR("0")))
+			return MR_OK; /* none is none in every unit */
+		err = mr_time_parse_span(text, value_r);
+		break;
 	case MR_SETTING_TIMES:
 		err = mr_time_parse_span(text, value_r);
 		break;

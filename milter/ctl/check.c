@@ -150,19 +150,41 @@ static bool wants_colour(void)
 	return isatty(STDOUT_FILENO) && !(no && *no) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
-static int report(const struct options *options, const struct mr_faults *faults)
+static void print_fault(const struct options *options, const struct mr_fault *fault)
+{
+	if (options->json)
+		print_json(fault);
+	else
+		print_text(fault, wants_colour());
+}
+
+/* Tries the databases of places, which the daemon could do without. Only on the host itself: elsewhere they may be missing
+ * rightly. Returns how many warnings that makes. */
+static size_t check_places(const struct options *options, const struct mr_policy *policy)
+{
+	struct mr_fault fault = { .level = MR_FAULT_WARNING, .id = "geo-unusable", .file = options->file, .cure = "" };
+	struct mr_geo *geo = NULL;
+	char why[256];
+
+	if (policy == NULL || options->host_facts != NULL || mr_geo_open(policy, why, &geo) == 0) {
+		mr_geo_free(&geo);
+		return 0;
+	}
+	mr_geo_free(&geo);
+	fault.what = why;
+	print_fault(options, &fault);
+	return 1;
+}
+
+static int report(const struct options *options, const struct mr_faults *faults, const struct mr_policy *policy)
 {
 	size_t errors = mr_faults_count(faults, MR_FAULT_ERROR);
 	size_t warnings = mr_faults_count(faults, MR_FAULT_WARNING) - errors;
-	bool colour = wants_colour();
 	const struct mr_fault *fault;
 
-	for (size_t i = 0; (fault = mr_faults_at(faults, i)) != NULL; i++) {
-		if (options->json)
-			print_json(fault);
-		else
-			print_text(fault, colour);
-	}
+	for (size_t i = 0; (fault = mr_faults_at(faults, i)) != NULL; i++)
+		print_fault(options, fault);
+	warnings += check_places(options, policy);
 	if (!options->json)
 		print_end(options->file, errors, warnings);
 	return errors ? STATUS_ERRORS : warnings ? STATUS_WARNINGS : STATUS_CLEAN;
@@ -179,7 +201,7 @@ static int check(const struct options *options, const struct mr_host *host)
 	if (err == 0)
 		err = mr_policy_build(text, (int64_t)time(NULL) * 1000, host, &policy, &faults);
 	if (faults)
-		status = report(options, faults);
+		status = report(options, faults, policy);
 	else
 		fprintf(stderr, "mailreeve check: %s: %s\n", options->file, mr_err_text(err));
 	mr_policy_drop(&policy);

@@ -24,7 +24,7 @@ struct options {
 	struct mr_password_lists lists;
 	const char *file, *resume, *domain;
 	unsigned threads;
-	bool mark;
+	bool mark, only_lists;
 };
 
 static const char help[] =
@@ -36,6 +36,7 @@ static const char help[] =
 	"  -l, --list FILE      further bad passwords, one a line; may be given again\n"
 	"  -C, --common FILE    the list of common passwords, instead of " MR_PASSWORD_COMMON "\n"
 	"  -L, --limit N        only the first N words of each list\n"
+	"  -o, --only-lists     no variations of login, name and domain, only what is on the lists\n"
 	"  -d, --domain DOMAIN  the domain of logins without one\n"
 	"  -t, --threads N      threads (default: as many as there are cores)\n"
 	"  -R, --resume FILE    keep the state there, and go on from it; it is removed when all is done\n"
@@ -74,6 +75,9 @@ static int take(struct options *options, int c, const char *argument)
 	case 'm':
 		options->mark = true;
 		return -1;
+	case 'o':
+		options->only_lists = true;
+		return -1;
 	case 'L':
 	case 't':
 		n = mr_password_number(argument, 1, c == 't' ? THREADS_MOST : 1000000000);
@@ -102,13 +106,14 @@ static int read_options(int argc, char **argv, struct options *options)
 					       { "resume", required_argument, NULL, 'R' },
 					       { "common", required_argument, NULL, 'C' },
 					       { "mark", no_argument, NULL, 'm' },
+					       { "only-lists", no_argument, NULL, 'o' },
 					       MR_COMMON_LONG };
 	int c, status;
 
 	*options = (struct options){ .common = { .policy = MR_CTL_POLICY },
 				     .lists = { .most = SIZE_MAX },
 				     .threads = cores() };
-	while ((c = getopt_long(argc, argv, "l:L:d:t:R:C:m" MR_COMMON_SHORT, known, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "l:L:d:t:R:C:mo" MR_COMMON_SHORT, known, NULL)) != -1) {
 		status = take(options, c, optarg);
 		if (status >= 0)
 			return status;
@@ -221,7 +226,7 @@ static int audit(const struct options *options, const struct mr_password_list *l
 
 	if (year < 0 || mr_password_work_read(work, COMMAND, options->file, options->domain) != 0)
 		return MR_PASSWORDS_FAULT;
-	if (mr_password_work_plan(work, list, year > 0 ? year : this_year()) != 0) {
+	if (mr_password_work_plan(work, list, year > 0 ? year : this_year(), options->only_lists) != 0) {
 		fprintf(stderr, COMMAND ": out of memory\n");
 		return MR_PASSWORDS_FAULT;
 	}

@@ -43,10 +43,12 @@ static const struct {
 enum { OTHERS = sizeof(others) / sizeof(others[0]) };
 
 /* The blocks, in the order of their rules. Each plain rule has the form as it is and the one with a capital letter. */
-enum block { PLAIN_ENDING, YEAR, YEAR_BANG, YEAR_SIGN, OTHER, SHORT_YEAR, BLOCKS };
+enum block { PLAIN_ENDING, YEAR_BANG, YEAR_SIGN, YEAR, OTHER, SHORT_YEAR, BLOCKS };
 static const unsigned block_rules[BLOCKS] = {
-	2 * ENDINGS, 2 * YEARS, 2 * RECENT_YEARS, 2 * SIGNED_YEARS * YEAR_SIGNS, OTHERS, 2 * YEARS,
+	2 * ENDINGS, 2 * RECENT_YEARS, 2 * SIGNED_YEARS * YEAR_SIGNS, 2 * YEARS, OTHERS, 2 * YEARS,
 };
+/* Nobody was born in "summer": words that many use get only recent years behind them. */
+enum { STOCK_RULES = 2 * ENDINGS + 2 * RECENT_YEARS + 2 * SIGNED_YEARS * YEAR_SIGNS + 2 * RECENT_YEARS };
 
 struct rule {
 	enum block block;
@@ -247,7 +249,7 @@ void mr_password_stock(size_t set, struct mr_password_words *words_r)
 
 size_t mr_password_vary_count(const struct mr_password_words *words)
 {
-	return (size_t)words->n * rules();
+	return (size_t)words->n * (words->source[0] == MR_PASSWORD_OF_STOCK ? STOCK_RULES : rules());
 }
 
 bool mr_password_vary(const struct mr_password_words *words, size_t position, int year, char *room, size_t size,

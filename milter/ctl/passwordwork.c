@@ -64,15 +64,17 @@ static int group(struct mr_password_work *work)
 	return 0;
 }
 
-int mr_password_work_plan(struct mr_password_work *work, const struct mr_password_list *list, int year)
+int mr_password_work_plan(struct mr_password_work *work, const struct mr_password_list *list, int year,
+			  bool only_lists)
 {
 	size_t words = mr_password_list_count(list), at = 0, sets = mr_password_stock_sets(), own = 0;
+	size_t capitals = only_lists ? 0 : words < CAPITAL_WORDS ? words : CAPITAL_WORDS;
 
 	work->list = list;
 	work->year = year;
 	if (group(work) != 0)
 		return -1;
-	for (size_t g = 0; g < work->groups_n; g++)
+	for (size_t g = 0; g < work->groups_n && !only_lists; g++)
 		for (size_t i = work->groups[g].begin; i < work->groups[g].end; i++) {
 			size_t count = mr_password_vary_count(&work->order[i]->words);
 
@@ -87,12 +89,12 @@ int mr_password_work_plan(struct mr_password_work *work, const struct mr_passwor
 	work->stock = calloc(sets, sizeof(struct mr_password_words));
 	if (work->stock == NULL)
 		return -1;
-	for (size_t s = 0; s < sets; s++) {
+	for (size_t s = 0; s < sets && !only_lists; s++) {
 		mr_password_stock(s, &work->stock[s]);
 		at += mr_password_vary_count(&work->stock[s]);
 	}
 	work->stage[MR_PASSWORD_CAPITAL] = at;
-	at += (words < CAPITAL_WORDS ? words : CAPITAL_WORDS) * CAPITAL_ENDINGS;
+	at += capitals * CAPITAL_ENDINGS;
 	work->stage[MR_PASSWORD_REST] = at;
 	at += words > HEAD ? words - HEAD : 0;
 	work->stage[MR_PASSWORD_STAGES] = at;

@@ -38,9 +38,9 @@ size_t mr_password_work_faults(const struct mr_password_work *work);
 size_t mr_password_work_accounts(const struct mr_password_work *work);
 struct mr_password_account *mr_password_work_account(struct mr_password_work *work, size_t i);
 
-/* Ends the filling. list stays the caller's and must live as long. year: of today, for candidates with years. 0, or -1
- * without memory. */
-int mr_password_work_plan(struct mr_password_work *work, const struct mr_password_list *list, int year);
+/* Ends the filling. list stays the caller's and must live as long. year: of today, for candidates with years. only_lists:
+ * no variations, just the words of the list. 0, or -1 without memory. */
+int mr_password_work_plan(struct mr_password_work *work, const struct mr_password_list *list, int year, bool only_lists);
 /* 32 bytes that change with the accounts, the list and the year. */
 void mr_password_work_mark(const struct mr_password_work *work, unsigned char mark_r[32]);
 int mr_password_work_year(const struct mr_password_work *work);

@@ -152,8 +152,10 @@ int mr_show_account(struct mr_ask *ask, const struct mr_show *show, const char *
 	else if (found)
 		print_all(answer);
 	else
-		printf("%s is not known: it has sent nothing since it was last forgotten, or is written otherwise.\n",
-		       mr_safe(name, room, sizeof(room)));
+		printf("%s is not known: it has sent nothing and not logged in since it was last forgotten, or is written "
+		       "otherwise.\n", mr_safe(name, room, sizeof(room)));
+	if (!found && !show->common.json)
+		mr_show_logins(json_object_get(answer, "logins"));
 	json_decref(answer);
 	return found ? MR_EXIT_DONE : MR_EXIT_PART;
 }

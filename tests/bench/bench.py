@@ -19,14 +19,16 @@ import tempfile
 import time
 
 import end_to_end
+import feed
 import geo_part
+import ingest_part
 import policies
 import rspamd
 import state_parts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PARTS = ["milter", "slow", "idle", "log", "core", "replay", "state", "milter-state", "durable", "start", "flood", "rspamd",
-         "ablation", "geo", "postfix"]
+PARTS = ["milter", "slow", "idle", "log", "core", "replay", "state", "milter-state", "durable", "start", "flood", "feed", "rspamd",
+         "ablation", "geo", "ingest", "postfix"]
 figures = []
 
 
@@ -293,6 +295,9 @@ class Bench:
     def part_flood(self):
         state_parts.flood(self, figure, say)
 
+    def part_feed(self):
+        feed.run(self, figure, say)
+
     def part_rspamd(self):
         rspamd.compare(self, figure, say)
 
@@ -301,6 +306,9 @@ class Bench:
 
     def part_geo(self):
         geo_part.look_up(self, figure, say)
+
+    def part_ingest(self):
+        ingest_part.run(self, figure, say)
 
     def part_postfix(self):
         end_to_end.run(self, figure, say)

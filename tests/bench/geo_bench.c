@@ -1,8 +1,8 @@
 /*
- * How long it takes to find the country and the network of an address, beside bare libmaxminddb asked for the same values
- * of the same addresses; and how long a file takes to be opened, with all its checks.
- * Run by bench.py: geo_bench ROUNDS COUNTRY_FILE ASN_FILE prints a JSON line a round. Addresses are drawn evenly from
- * 1.0.0.0 to 223.255.255.255.
+ * How long it takes to find the country and the network of an address, beside bare libmaxminddb asked for the same
+ * values of the same addresses; and how long a file takes to be opened, with all its checks. Run by bench.py:
+ * geo_bench ROUNDS COUNTRY_FILE ASN_FILE prints a JSON line a round. Addresses are drawn evenly from 1.0.0.0 to
+ * 223.255.255.255.
  */
 #include <arpa/inet.h>
 #include <maxminddb.h>

@@ -43,7 +43,7 @@ def write_words(source, path, count):
 def audit(program, words, accounts, threads):
     """Tries a second, and the whole time."""
     begun = time.monotonic()
-    result = subprocess.run([program, "passwords", "audit", "--json", "--common", words, "--threads", str(threads), accounts],
+    result = subprocess.run([program, "passwords", "audit", "--json", "--only-lists", "--common", words, "--threads", str(threads), accounts],
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     lasted = time.monotonic() - begun
     summary = json.loads(result.stdout.splitlines()[-1])["summary"]
@@ -56,8 +56,8 @@ def john(words, accounts, form, threads, tries, home):
     """Tries a second. john wants a terminal's worth of quiet and keeps its files in its home."""
     for name in os.listdir(home):
         shutil.rmtree(os.path.join(home, name), ignore_errors=True)
-    argv = [JOHN, "--wordlist=" + words, "--format=" + form, "--session=" + os.path.join(home, "session"),
-            "--pot=" + os.path.join(home, "pot")]
+    argv = [JOHN, "--wordlist=" + words, "--session=" + os.path.join(home, "session"),
+            "--format=" + form]
     if threads > 1:
         argv.append("--fork=%d" % threads)
     begun = time.monotonic()

@@ -1,9 +1,9 @@
 /*
- * Fuzz target: sequences of facts against accounts with a memory. An input is records of 8 bytes, each a message or an
- * order: what happened, who, from where, to how many and whom, size, time since the one before.
+ * Fuzz target: sequences of facts against accounts with a memory. An input is records of 8 bytes, each a message, a login
+ * or an order: what happened, who, from where, to how many and whom, size, time since the one before.
  *
  * What must hold: state never grows past its bound; no refusal, hold or delay without a reason; an account that is frozen
- * sends nothing until it is thawed; the facts that the live run recorded give the same verdicts when they are replayed.
+ * sends nothing until it is thawed, and no wrong password freezes one; every block has an end; the facts that the live run recorded give the same verdicts when they are replayed.
  */
 #include <jansson.h>
 #include <string.h>
@@ -20,6 +20,8 @@ static const char policy_text[] =
 	"domains = [ \"victim.example\" ]\nhelpdesk = [ \"postmaster@victim.example\" ]\n"
 	"relay: { mode = \"enforce\" networks = [ \"198.51.100.0/24\" ] }\n"
 	"hijack: { mode = \"enforce\" spam_headers = [ \"X-Spam: yes\" ] freeze_budget = \"unlimited\" recipients = [ \"400/1h\" ] }\n"
+	"screen: { mode = \"enforce\" login_failures = \"6/1h\" pair_failures = \"3/1h\" guard_sources = \"4/1d\" guard_failures = \"8/1h\"\n"
+	" connections = \"30/10m\" unknown_recipients = \"40/1h\" relay_attempts = \"9/1h\" resets = \"9/1h\" shared_logins = 3 simultaneous = 0 }\n"
 	"limits: { rates: ( { name = \"all\" per = \"login\" messages = [ \"100/1h\" ] mode = \"enforce\" action = \"tempfail\" } ) }\n"
 	"state: { directory = \"none\" accounts = 1000 sources = 1000 windows = \"1M\" }\n"
 	"log: { events = \"none\" facts = \"/nowhere/facts\" }\n";
@@ -62,6 +64,10 @@ static void take_line(void *context, const char *line, size_t length)
 	MUST(event != NULL);
 	if (strcmp(action, "account-frozen") == 0)
 		note_frozen(event, true);
+	if (strcmp(action, "source-blocked") == 0 && strncmp(text_of(own, "reason"), "screen-", 7) == 0)
+		MUST(json_object_get(own, "until") != NULL);
+	if (strcmp(action, "login-refused") == 0)
+		MUST(text_of(own, "reason")[0] != '\0');
 	if (strcmp(action, "account-thawed") == 0 || strcmp(action, "account-held") == 0)
 		note_frozen(event, false); /* an operator may lessen a freeze to a hold */
 	if (strcmp(action, "verdict") == 0 && run->count < MESSAGES_MAX) {
@@ -80,6 +86,28 @@ static void take_fact(void *context, const char *line, size_t length)
 	MUST(facts_length + length <= FACTS_MAX);
 	memcpy(facts + facts_length, line, length);
 	facts_length += length;
+}
+
+/* Asked and told as Dovecot does. */
+static void try_login(struct mr_engine *engine, const uint8_t *r, int64_t now)
+{
+	static const char *const types[] = { NULL, "credentials", "account", "internal" };
+	char login[64], address[32], password[8];
+	struct mr_login_info info = { .size = sizeof(info), .login = login, .address = address, .protocol = r[1] & 1 ? "imap" : "smtp",
+				      .pwhash = password, .fail_type = types[r[1] >> 1 & 3], .success = r[1] % 5 == 0 };
+	struct mr_login_answer answer;
+
+	(void)snprintf(login, sizeof(login), "user%c@victim.example", 'a' + r[2] % ACCOUNTS);
+	(void)snprintf(address, sizeof(address), "%s203.0.%u.%u", r[4] & 1 ? "::ffff:" : "", r[3] & 3, r[3] >> 2);
+	(void)snprintf(password, sizeof(password), "%.*x", r[5] & 1 ? 4 : 0, r[6]);
+	mr_engine_login_allow(engine, now, &info, &answer);
+	MUST(answer.status >= -1 && answer.status <= 20);
+	MUST(answer.status >= 0 || answer.text[0] != '\0');
+	if (answer.status < 0) {
+		info.success = false;
+		info.policy_reject = true;
+	}
+	mr_engine_login_report(engine, now, &info);
 }
 
 static void give_order(struct mr_engine *engine, const uint8_t *r, int64_t now)
@@ -161,6 +189,8 @@ static void run_live(const uint8_t *data, size_t size)
 		now += (int64_t)data[7] * data[7] * (data[0] > 250 ? -100000 : 1000);
 		if (data[0] > 240)
 			give_order(engine, data, now);
+		else if (data[0] > 160)
+			try_login(engine, data, now);
 		else
 			play_message(engine, data, now);
 	}

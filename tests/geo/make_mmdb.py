@@ -196,6 +196,30 @@ TEXT_SYSTEMS = [("192.0.2.0/24", {"asn": "AS64500", "as_name": "Example Net", "c
                 ("203.0.113.0/24", {"asn": "ASX", "as_name": "", "country_code": "GB"})]
 
 
+
+
+def single(value):
+    return Raw(head(FLOAT, 4) + struct.pack(">f", value))
+
+
+def signed(value):
+    return Raw(head(INT32, 4) + struct.pack(">i", value))
+
+
+# Numbers as other makers write them, and some that mean nothing.
+ODD_PLACES = [("192.0.2.0/24", city("DE", single(52.5), single(-13.5))), ("198.51.100.0/24", city("FR", 90.5, 10.0)),
+              ("203.0.113.0/24", city("SE", float("nan"), 10.0)), ("10.0.0.0/8", geolite("NO", location={"latitude": 1.0}))]
+ODD_SYSTEMS = [("192.0.2.0/24", {"asn": Typed(UINT16, 64500)}), ("198.51.100.0/24", {"asn": Typed(UINT64, 64501)}),
+               ("203.0.113.0/25", {"asn": signed(64502)}), ("203.0.113.128/25", {"asn": signed(-1)}),
+               ("10.0.0.0/8", {"asn": 0}), ("172.16.0.0/12", {"asn": Typed(UINT64, 1 << 32)}),
+               ("192.168.0.0/16", {"asn": "AS99999999999"})]
+
+
+def many(count):
+    """More records than samples are taken of."""
+    return [("10.%d.%d.0/24" % (i >> 8, i & 255), {"country_code": "DE", "n": i}) for i in range(count)]
+
+
 def good_files():
     files = {"country-%d-%d.mmdb" % (bits, ip): make(COUNTRIES6 if ip == 6 else COUNTRIES, bits, ip)
              for bits in (24, 28, 32) for ip in (4, 6)}
@@ -205,6 +229,9 @@ def good_files():
     files["asn.mmdb"] = make(SYSTEMS, 28, kind="Test-ASN")
     files["text-asn.mmdb"] = make(TEXT_SYSTEMS, 24, kind="Test-Text")
     files["pointers.mmdb"] = with_pointers()
+    files["odd-city.mmdb"] = make(ODD_PLACES, kind="Test-City")
+    files["odd-asn.mmdb"] = make(ODD_SYSTEMS, kind="")
+    files["many.mmdb"] = make(many(1000))
     return files
 
 
@@ -286,7 +313,11 @@ def bad_files():
         "metadata-wild-pointer": make(one, description=Raw(pointer(0xffffffff, 3))),
         "metadata-fan": with_fan_in_metadata(),
         "metadata-circle": make(one, description=Raw(pointer(0))),
-        "no-address": make([]), "circle": make(one, change=circle),
+        "languages-of-numbers": make(one, languages=[7]), "description-of-numbers": make(one, description={"en": 7}),
+        "metadata-key-number": good[:nodes] + MARKER + head(MAP, 1) + encode(7) + encode(7),
+        "metadata-empty": good[:nodes] + MARKER, "no-address": make([]),
+        "no-address-but-data": make([], edit=lambda data: encode({"country_code": "DE"})),
+        "latitude-sometimes-a-text": make(CITIES + [("10.0.0.0/8", city("NO", "59.9", 10.7))]), "circle": make(one, change=circle),
         "circle-4": make(one, ip=4, change=circle),
         "record-in-separator": make(one, change=first_data(lambda count: count + 15)),
         "record-in-separator-1": make(one, change=first_data(lambda count: count + 1)),

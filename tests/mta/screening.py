@@ -15,7 +15,7 @@ import time
 
 import owners
 from imapclient import ImapClient
-from mailserver import Dovecot, Mailreeved, Postfix, Trouble, get, private_network, wait_for, write
+from mailserver import Dovecot, Mailreeved, Postfix, Trouble, get, private_network, write
 from owners import HOME, OFFICE
 from scene import Message, compare_event, policy, send
 from smtpclient import Client
@@ -26,6 +26,7 @@ NAMES = ("alice", "bob", "carol", "dora", "emil", "frida", "gerd", "hanna", "iva
 NEW = "zoe"  # has an account and no past
 THIEF, SIBLING, STRANGER = "203.0.113.66", "203.0.113.67", "203.0.113.200"
 STRANGER_V6 = "2001:db8:5555::9"
+NEIGHBOURS_V6 = [f"2001:db8:7777:1::{host}" for host in (1, 2, 3)]  # of one /64
 # All of an IPv4 network whose first address is on the loopback is ours; of IPv6, only what is added.
 BOTS_V6 = [f"2001:db8:{number:x}::1" for number in range(0x100, 0x118)]
 BOTS = [f"203.0.113.{number}" for number in range(100, 124)] + BOTS_V6
@@ -39,7 +40,7 @@ def documentation_network():
     if not private_network((OFFICE, HOME, THIEF)):
         return False
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as control:
-        for address in (*BOTS_V6, STRANGER_V6):
+        for address in (*BOTS_V6, *NEIGHBOURS_V6, STRANGER_V6):
             request = socket.inet_pton(socket.AF_INET6, address) + struct.pack("=Ii", 128, LOOPBACK_INDEX)
             fcntl.ioctl(control, SIOCSIFADDR, request)
     return True
@@ -249,7 +250,3 @@ def letter(owner, to, size):
 def wrong(address, login, count, word="wrong"):
     """Different wrong passwords for one login."""
     return [(address, login, f"{word}-{number}") for number in range(count)]
-
-
-def until(what, test):
-    return wait_for(what, test, 15)

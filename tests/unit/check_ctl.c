@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../milter/ctl/blocklist.h"
 #include "../../milter/ctl/eventfile.h"
 #include "../../milter/ctl/print.h"
 #include "../../milter/watch.h"
@@ -40,6 +41,52 @@ START_TEST(numbers)
 	ck_assert_str_eq(mr_bytes(35e6, room), "35 MB");
 	ck_assert_str_eq(mr_bytes(999, room), "999 bytes");
 	ck_assert_str_eq(mr_bytes(1500, room), "1.5 kB");
+}
+END_TEST
+
+/* What a format makes of rows, an array as JSON. now: 2026-11-22T00:00:00Z. */
+static const char *
+block_list(const char *format, const char *rows)
+{
+	static char text[4096];
+	json_t *list = json_loads(rows, 0, NULL);
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	memset(text, 0, sizeof(text));
+	ck_assert(list != NULL && out != NULL);
+	ck_assert_int_eq(mr_blocklist_print(out, format, list, 1795305600), 0);
+	fclose(out);
+	json_decref(list);
+	return text;
+}
+
+START_TEST(lists_for_packet_filters)
+{
+	static const char *const rows =
+		"[{\"source\":\"203.0.113.9/32\",\"until\":null},{\"source\":\"203.0.113.0/24\",\"until\":\"2026-11-22T00:01:00.000Z\"},"
+		"{\"source\":\"2001:db8::/47\",\"until\":null},{\"source\":\"2001:db8:1::/48\",\"until\":null},"
+		"{\"source\":\"2001:db8:2::/48\",\"until\":null},{\"source\":\"198.51.100.7/32\",\"until\":\"2026-12-31T00:00:00.000Z\"},"
+		"{\"source\":\"192.0.2.1/32\",\"until\":\"2026-11-21T23:59:59.000Z\"},{\"source\":\"192.0.2.2/32\",\"until\":\"soon\"},"
+		"{\"source\":\"joe\"},{\"source\":\"1.2.3/8\"},{\"source\":\"1.2.3.4/33\"},{\"source\":\"1.2.3.4\"},"
+		"{\"source\":\"1.2.3.4/8x\"},{\"source\":\"1.2.3.4/\"},{\"source\":7},{},7,null]";
+	const char *text = block_list("cidr", rows);
+
+	ck_assert_str_eq(text, "198.51.100.7/32\n203.0.113.0/24\n2001:db8::/47\n2001:db8:2::/48\n");
+	text = block_list("nft", rows);
+	ck_assert_ptr_nonnull(strstr(text, "add element inet mailreeve blocked4 {\n\t198.51.100.7/32 timeout 3369600s,\n"
+					   "\t203.0.113.0/24 timeout 60s\n}\nadd element inet mailreeve blocked6 {\n"
+					   "\t2001:db8::/47,\n\t2001:db8:2::/48\n}\n"));
+	text = block_list("ipset", rows);
+	/* More than ipset can count is cut to what it can. */
+	ck_assert_ptr_nonnull(strstr(text, "add mailreeve4.new 198.51.100.7/32 timeout 2147483\n"));
+	ck_assert_ptr_nonnull(strstr(text, "add mailreeve6.new 2001:db8::/47 timeout 0\n"));
+	text = block_list("nft", "[]");
+	ck_assert_ptr_null(strstr(text, "add element"));
+	ck_assert_ptr_nonnull(strstr(text, "flush set inet mailreeve blocked6\n"));
+	ck_assert_str_eq(block_list("cidr", "[{\"source\":\"0.0.0.0/0\"},{\"source\":\"10.0.0.0/8\"},{\"source\":\"::/0\"}]"),
+			 "0.0.0.0/0\n::/0\n");
+	ck_assert_ptr_nonnull(strstr(block_list("ipset", "[{\"source\":\"::/0\"}]"),
+				     "add mailreeve6.new ::/1 timeout 0\nadd mailreeve6.new 8000::/1 timeout 0\n"));
 }
 END_TEST
 
@@ -254,6 +301,7 @@ main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, spans);
 	tcase_add_test(tests, numbers);
+	tcase_add_test(tests, lists_for_packet_filters);
 	tcase_add_test(tests, texts);
 	tcase_add_test(tests, backwards);
 	tcase_add_test(tests, nobody_looks);

@@ -226,6 +226,37 @@ START_TEST(facts_of_later_versions_are_read)
 }
 END_TEST
 
+START_TEST(a_login_and_what_it_leaves_out)
+{
+	struct mr_fact fact = read_good(MR_STR("{\"time\":1,\"fact\":\"login\",\"client\":{\"ip\":\"192.0.2.7\"},\"login\":\"bob\","
+					       "\"protocol\":\"imap\",\"success\":true,\"pwhash\":\"0dd2\","
+					       "\"fail_type\":\"\",\"policy_reject\":true}"));
+
+	ck_assert_int_eq(fact.kind, MR_FACT_LOGIN);
+	check_ip(&fact.connection.client_ip, "192.0.2.7");
+	check_str(fact.attempt.login, MR_STR("bob"));
+	check_str(fact.attempt.protocol, MR_STR("imap"));
+	check_str(fact.attempt.pwhash, MR_STR("0dd2"));
+	check_str(fact.attempt.fail_type, MR_STR(""));
+	ck_assert(fact.attempt.success && fact.attempt.policy_reject);
+	fact = read_good(MR_STR("{\"time\":1,\"fact\":\"login\"}"));
+	ck_assert_ptr_null(fact.attempt.login.p);
+	ck_assert(!fact.attempt.success && !fact.attempt.policy_reject);
+}
+END_TEST
+
+START_TEST(what_a_connection_did)
+{
+	ck_assert_int_eq(read_good(MR_STR("{\"time\":1,\"fact\":\"connect\"}")).contact, MR_CONTACT_CONNECTION);
+	ck_assert_int_eq(read_good(MR_STR("{\"time\":1,\"fact\":\"connect\",\"contact\":\"connection\"}")).contact,
+			 MR_CONTACT_CONNECTION);
+	ck_assert_int_eq(read_good(MR_STR("{\"time\":1,\"fact\":\"connect\",\"contact\":\"reset\"}")).contact,
+			 MR_CONTACT_RESET);
+	ck_assert_int_eq(read_good(MR_STR("{\"time\":1,\"fact\":\"connect\",\"contact\":\"syntax-error\"}")).contact,
+			 MR_CONTACT_SYNTAX_ERROR);
+}
+END_TEST
+
 /* The fault names the member and points at it: at what is marked by '^' in the line, which is taken out before. */
 static void check_fault(const char *marked, const char *why)
 {
@@ -265,6 +296,10 @@ START_TEST(wrong_types_are_named_and_pointed_at)
 	check_fault("{\"time\":0,\"fact\":\"message\",^\"local\":1}", "local must be true or false");
 	check_fault("{\"time\":0,\"fact\":\"message\",^\"raw\":1}", "raw must be true or false");
 	check_fault("{\"time\":0,\"fact\":\"login\",^\"success\":1}", "success must be true or false");
+	check_fault("{\"time\":0,\"fact\":\"login\",^\"policy_reject\":\"no\"}", "policy_reject must be true or false");
+	check_fault("{\"time\":0,\"fact\":\"login\",^\"fail_type\":1}", "fail_type must be a string");
+	check_fault("{\"time\":0,\"fact\":\"connect\",^\"contact\":\"reste\"}",
+		    "contact must be \"connection\", \"reset\" or \"syntax-error\"");
 	check_fault("{\"time\":0,\"fact\":\"control\",^\"order\":1}", "order must be a string");
 	check_fault("^{\"fact\":\"message\"}", "time is missing; write seconds since 1970");
 	check_fault("^{\"time\":1}", "fact is missing; it says what happened: \"message\", \"login\", ...");
@@ -436,18 +471,45 @@ static void random_message(struct mr_message *m, bool raw)
 	m->message_id = random_str(raw);
 }
 
+static void random_control(struct mr_control *c, bool raw)
+{
+	*c = (struct mr_control){ .order = random_present(raw), .subject = random_present(raw) };
+	c->operator_name = random_str(raw);
+	c->reason = random_str(raw);
+	c->time_ms = (int64_t)random_below(1u << 20) * 1000;
+	c->learn = random_below(2) == 0;
+}
+
+static void random_attempt(struct mr_attempt *a, bool raw)
+{
+	*a = (struct mr_attempt){ .login = random_str(raw), .protocol = random_str(raw), .pwhash = random_str(raw) };
+	a->fail_type = random_str(raw);
+	a->success = random_below(2) == 0;
+	a->policy_reject = random_below(2) == 0;
+}
+
 static struct mr_fact random_fact(void)
 {
+	static const enum mr_fact_kind kinds[] = { MR_FACT_MESSAGE, MR_FACT_LOGIN, MR_FACT_CONNECT, MR_FACT_CONTROL };
 	bool raw = random_below(3) == 0;
-	struct mr_fact fact = { .kind = MR_FACT_MESSAGE, .id = random_str(raw) };
+	struct mr_fact fact = { .kind = kinds[random_below(4)], .id = random_str(raw) };
 
 	fact.time_ms = (int64_t)random_below(1u << 31) * (int64_t)random_below(450000) - INT64_C(400000000000000);
 	if (random_below(3) == 0) {
 		fact.id = MR_STR("-12345");
 		fact.id_is_number = true;
 	}
-	random_connection(&fact.connection, raw);
-	random_message(&fact.message, raw);
+	fact.connection.asn = -1;
+	if (fact.kind != MR_FACT_CONTROL)
+		random_connection(&fact.connection, raw);
+	if (fact.kind == MR_FACT_MESSAGE)
+		random_message(&fact.message, raw);
+	else if (fact.kind == MR_FACT_LOGIN)
+		random_attempt(&fact.attempt, raw);
+	else if (fact.kind == MR_FACT_CONTROL)
+		random_control(&fact.control, raw);
+	else
+		fact.contact = (enum mr_contact)random_below(3);
 	return fact;
 }
 
@@ -492,6 +554,24 @@ static void check_same_message(const struct mr_message *a, const struct mr_messa
 	check_str(a->message_id, b->message_id);
 }
 
+static void check_same_attempt(const struct mr_attempt *a, const struct mr_attempt *b)
+{
+	check_str(a->login, b->login);
+	check_str(a->protocol, b->protocol);
+	check_str(a->pwhash, b->pwhash);
+	check_str(a->fail_type, b->fail_type);
+	REQUIRE(a->success == b->success && a->policy_reject == b->policy_reject, "success or policy_reject");
+}
+
+static void check_same_control(const struct mr_control *a, const struct mr_control *b)
+{
+	check_str(a->order, b->order);
+	check_str(a->subject, b->subject);
+	check_str(a->operator_name, b->operator_name);
+	check_str(a->reason, b->reason);
+	REQUIRE(a->time_ms == b->time_ms && a->learn == b->learn, "seconds or learn");
+}
+
 START_TEST(what_was_written_is_read_back)
 {
 	static char line[LINE_SIZE];
@@ -506,7 +586,12 @@ START_TEST(what_was_written_is_read_back)
 		REQUIRE(again.id_is_number == fact.id_is_number, "id");
 		check_str(again.id, fact.id);
 		check_same_connection(&again.connection, &fact.connection);
-		check_same_message(&again.message, &fact.message);
+		if (fact.kind == MR_FACT_MESSAGE)
+			check_same_message(&again.message, &fact.message);
+		if (fact.kind == MR_FACT_CONTROL)
+			check_same_control(&again.control, &fact.control);
+		check_same_attempt(&again.attempt, &fact.attempt);
+		REQUIRE(again.contact == fact.contact, "contact");
 		mr_arena_reset(arena);
 	}
 }
@@ -544,6 +629,8 @@ int main(void)
 	tcase_add_test(reading, ids_that_are_numbers_keep_their_digits);
 	tcase_add_test(reading, any_byte_survives);
 	tcase_add_test(reading, facts_of_later_versions_are_read);
+	tcase_add_test(reading, a_login_and_what_it_leaves_out);
+	tcase_add_test(reading, what_a_connection_did);
 	tcase_add_test(reading, wrong_types_are_named_and_pointed_at);
 	tcase_add_test(reading, what_is_no_json_is_refused);
 	tcase_add_test(reading, depth_is_bounded);

@@ -261,6 +261,35 @@ START_TEST(systems)
 }
 END_TEST
 
+START_TEST(odd_numbers)
+{
+	static const struct {
+		const char *address;
+		uint32_t asn;
+	} rows[] = { { "192.0.2.1", 64500 }, { "198.51.100.1", 64501 }, { "203.0.113.1", 64502 }, { "203.0.113.129", 0 },
+		     { "10.0.0.1", 0 }, { "172.16.0.1", 0 }, { "192.168.0.1", 0 } };
+	struct mr_geo *geo = open_named("asn", "odd-asn.mmdb", "");
+	struct mr_geo_place place;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_msg(place_of(geo, rows[i].address).asn == rows[i].asn, "%s", rows[i].address);
+	mr_geo_free(&geo);
+	geo = open_named("country", "odd-city.mmdb", "");
+	place = place_of(geo, "192.0.2.1");
+	ck_assert(place.located && place.latitude == 525 && place.longitude == -135);
+	ck_assert(!place_of(geo, "198.51.100.1").located); /* 90.5 degrees north */
+	ck_assert(!place_of(geo, "203.0.113.1").located);  /* not a number */
+	place = place_of(geo, "10.0.0.1");                 /* a latitude alone */
+	ck_assert(!place.located && place.latitude == 0 && strcmp(place.country, "NO") == 0);
+	mr_geo_free(&geo);
+	geo = open_named("country", "many.mmdb", "");
+	expect_country(geo, "10.0.255.1", "DE");
+	expect_country(geo, "10.3.231.1", "DE");
+	expect_country(geo, "10.3.232.1", "");
+	mr_geo_free(&geo);
+}
+END_TEST
+
 START_TEST(one_file_for_both)
 {
 	char path[200], settings[600];
@@ -366,6 +395,8 @@ START_TEST(refusals_in_words)
 	expect_refused(policy_naming("country", "asn.mmdb", ""), "(Test-ASN) has nothing to use at",
 		       "geo.country_field");
 	expect_refused(policy_naming("asn", "country.mmdb", ""), "nothing to use", "geo.asn_field");
+	expect_refused(policy_naming("asn", "country.mmdb", "asn_field = \"country\""), "is not a number or a text",
+		       "geo.asn_field");
 	expect_refused(policy_naming("country", "country.mmdb", "country_field = \"country\""), "is not a text",
 		       "geo.country_field");
 }
@@ -559,6 +590,7 @@ int main(void)
 		tcase_add_test(files, flat_countries);
 		tcase_add_test(files, places_on_the_map);
 		tcase_add_test(files, systems);
+		tcase_add_test(files, odd_numbers);
 		tcase_add_test(files, one_file_for_both);
 		tcase_add_test(files, spoilt_files_are_refused);
 		tcase_add_test(files, flipped_bits);

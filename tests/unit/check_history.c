@@ -165,6 +165,20 @@ START_TEST(an_owner_who_forgot_is_not_a_guesser)
 }
 END_TEST
 
+/* Behind a web mail on this host everybody comes from the same unknown place, attackers too. */
+START_TEST(from_an_unknown_network_nothing_is_guessed)
+{
+	set_up();
+	live(HOME, 3);
+	for (int i = 0; i < 10; i++, now_ms += DAY_MS)
+		ck_assert(!use_with(0, 500));
+	ck_assert_uint_eq(guessed(OFFICE), 0);
+	use_with(OFFICE, 0);
+	now_ms += HOUR_MS;
+	ck_assert(knows(OFFICE));
+}
+END_TEST
+
 START_TEST(a_guessed_password_is_news_once)
 {
 	int64_t age;
@@ -408,11 +422,15 @@ START_TEST(countries_alone_say_little)
 	use.country = FR;
 	ck_assert_float_eq(go(use, 30 * MINUTE_MS), 1.0F);
 	set_up();
+	use_with(HOME, 9); /* so that it is not known after an hour */
 	use.network = HOME;
 	go(use, 0);
 	use.network = BOT;
 	use.country = BR;
 	ck_assert_float_eq(go(use, 61 * MINUTE_MS), 0.0F); /* too long ago */
+	use.country = FR;
+	use.network = RENTED;
+	ck_assert_float_eq(go(use, 60 * MINUTE_MS), 1.0F);
 	set_up();
 	live(HOME, 3);
 	use.network = HOME;
@@ -505,6 +523,7 @@ int main(void)
 	tcase_add_test(tests, nobody_crowds_out_the_places_of_the_owner);
 	tcase_add_test(tests, places_not_used_for_long_make_room_first);
 	tcase_add_test(tests, an_owner_who_forgot_is_not_a_guesser);
+	tcase_add_test(tests, from_an_unknown_network_nothing_is_guessed);
 	tcase_add_test(tests, a_guessed_password_is_news_once);
 	tcase_add_test(tests, a_place_that_was_used_minutes_ago_can_be_guessed_from);
 	tcase_add_test(tests, a_guessed_place_is_believed_after_fourteen_days);

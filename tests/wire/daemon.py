@@ -137,8 +137,9 @@ class Daemon:
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def mailreeve(self, *arguments, seconds=60):
-        return subprocess.run([self.program("mailreeve"), *arguments], capture_output=True, text=True, timeout=seconds)
+    def mailreeve(self, *arguments, seconds=60, **more):
+        return subprocess.run([self.program("mailreeve"), *arguments], capture_output=True, text=True, timeout=seconds,
+                              check=False, **more)
 
     def messages(self):
         with open(self.messages_file, errors="replace") as file:
