@@ -8,9 +8,11 @@
 #include "mailreeve.h"
 #include "say.h"
 
+/* Unknown commands are wanted, and answered: unanswered, Postfix sends them with its close, where libmilter reads nothing
+ * any more. */
 struct mr_terms mr_negotiate(unsigned needs, unsigned long offered_actions, unsigned long offered_protocol)
 {
-	unsigned long wanted = SMFIP_RCPT_REJ | SMFIP_NR_HELO | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NR_UNKN;
+	unsigned long wanted = SMFIP_RCPT_REJ | SMFIP_NR_HELO | SMFIP_NOEOH | SMFIP_NODATA;
 	struct mr_terms terms = { 0 };
 
 	wanted |= (needs & MR_NEEDS_CONNECT) != 0 ? 0 : SMFIP_NR_CONN;

@@ -100,7 +100,8 @@ static int make_folders(const struct mr_settings *settings, const struct passwd 
 	if (make_folder(mr_settings_unix_path(settings->milter), user->pw_uid, socket_group) != 0 ||
 	    make_folder(settings->control, user->pw_uid, user->pw_gid) != 0 ||
 	    make_folder(settings->events, user->pw_uid, user->pw_gid) != 0 ||
-	    make_folder(settings->facts, user->pw_uid, user->pw_gid) != 0)
+	    make_folder(settings->facts, user->pw_uid, user->pw_gid) != 0 ||
+	    make_folder(mr_settings_unix_path(settings->feed.listen), user->pw_uid, user->pw_gid) != 0)
 		return -1;
 	make_state_folder(settings->state, user);
 	return 0;
@@ -122,7 +123,7 @@ static const char *not_usable(const struct mr_settings *settings, const char *po
 			      gid_t socket_group)
 {
 	const char *paths[] = { mr_settings_unix_path(settings->milter), settings->control, settings->events,
-				settings->facts };
+				settings->facts, mr_settings_unix_path(settings->feed.listen) };
 	const char *found = NULL;
 
 	if (set_groups(user->pw_name, user->pw_gid, socket_group) != 0 || setegid(user->pw_gid) != 0 ||
@@ -186,10 +187,19 @@ int mr_privileges_drop(const struct mr_settings *settings, const char *policy_fi
 	return become(user, socket_group);
 }
 
-void mr_privileges_files(int64_t max_sessions)
+/* Files for other things than sessions. */
+static rlim_t spare_files(const struct mr_settings *settings)
 {
+	rlim_t feed = settings->feed.listen[0] != '\0' ? (rlim_t)settings->feed.connections : 0;
+
+	return SPARE_FILES + feed;
+}
+
+void mr_privileges_files(const struct mr_settings *settings)
+{
+	int64_t max_sessions = settings->max_sessions;
+	rlim_t spare = spare_files(settings), wanted = (rlim_t)max_sessions + spare;
 	struct rlimit limit;
-	rlim_t wanted = (rlim_t)max_sessions + SPARE_FILES;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
@@ -202,19 +212,19 @@ void mr_privileges_files(int64_t max_sessions)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (max_sessions > 0 && limit.rlim_max < wanted)
-		mr_say(MR_SAY_WARNING, "max_sessions is %lld, but only %lld files may be open, %d of them for other "
+		mr_say(MR_SAY_WARNING, "max_sessions is %lld, but only %lld files may be open, %lld of them for other "
 		       "things; raise the limit (LimitNOFILE= in the systemd unit, or ulimit -n)", (long long)max_sessions,
-		       (long long)limit.rlim_max, SPARE_FILES);
+		       (long long)limit.rlim_max, (long long)spare);
 }
 
-unsigned long mr_privileges_sessions(int64_t max_sessions)
+unsigned long mr_privileges_sessions(const struct mr_settings *settings)
 {
+	rlim_t spare = spare_files(settings), sessions;
 	struct rlimit limit = { .rlim_cur = 1024 };
-	rlim_t sessions;
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	sessions = limit.rlim_cur > 2 * SPARE_FILES ? limit.rlim_cur - SPARE_FILES : limit.rlim_cur / 2;
-	if (max_sessions > 0 && (rlim_t)max_sessions < sessions)
-		sessions = (rlim_t)max_sessions;
+	sessions = limit.rlim_cur > 2 * spare ? limit.rlim_cur - spare : limit.rlim_cur / 2;
+	if (settings->max_sessions > 0 && (rlim_t)settings->max_sessions < sessions)
+		sessions = (rlim_t)settings->max_sessions;
 	return (unsigned long)sessions;
 }

@@ -9,8 +9,8 @@
  * Otherwise does nothing. 0 or -1, said. */
 int mr_privileges_drop(const struct mr_settings *settings, const char *policy_file);
 /* Raises the number of files to what is allowed; says so when that is less than max_sessions needs. */
-void mr_privileges_files(int64_t max_sessions);
-/* How many sessions the open files allow: at most max_sessions, unless that is 0. */
-unsigned long mr_privileges_sessions(int64_t max_sessions);
+void mr_privileges_files(const struct mr_settings *settings);
+/* How many sessions the open files allow, beside the login feed's connections: at most max_sessions, unless that is 0. */
+unsigned long mr_privileges_sessions(const struct mr_settings *settings);
 
 #endif

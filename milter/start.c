@@ -53,7 +53,7 @@ static int load_and_drop(const char *file, struct mr_start *start)
 	if (status != 0)
 		return status;
 	if (root) {
-		mr_privileges_files(start->settings.max_sessions);
+		mr_privileges_files(&start->settings);
 		if (mr_privileges_drop(&start->settings, file) != 0)
 			return 1;
 	}
@@ -62,7 +62,7 @@ static int load_and_drop(const char *file, struct mr_start *start)
 		mr_say(MR_SAY_ERROR, "the policy has to be usable for the user %s, so that a reload can work; give "
 		       "that user's group the right to read it", start->settings.user);
 	if (status == 0 && !root) {
-		mr_privileges_files(start->settings.max_sessions);
+		mr_privileges_files(&start->settings);
 		(void)mr_privileges_drop(&start->settings, file);
 	}
 	return status;

@@ -228,7 +228,7 @@ static int start(struct worker *worker)
 		mr_say(MR_SAY_ERROR, "mailreeved cannot start: %s", strerror(errno));
 		return -1;
 	}
-	if (mr_callbacks_register(worker->engine, mr_privileges_sessions(worker->settings.max_sessions)) != 0) {
+	if (mr_callbacks_register(worker->engine, mr_privileges_sessions(&worker->settings)) != 0) {
 		mr_say(MR_SAY_ERROR, "libmilter refused to start");
 		return -1;
 	}

@@ -68,7 +68,7 @@ static bool is_over(const struct mr_history_place *place, uint32_t now)
 
 static bool is_known(const struct mr_history_place *place, uint32_t now)
 {
-	return place != NULL && !place->guessed && !is_over(place, now) && since(place->first_minute, now) >= HOUR;
+	return place != NULL && !place->guessed && !is_over(place, now) && since(place->last_minute, now) + place->age >= HOUR;
 }
 
 /* Whether a is missed less than b. */
@@ -101,28 +101,33 @@ static bool in_shadow(const struct mr_history *history, uint32_t now)
 	return history->guessed_minute != 0 && since(history->guessed_minute, now) < GUESS_LASTS;
 }
 
+/* A fact may come late; what lies further ahead than that is from a clock that was wrong. */
+static void use_place(struct mr_history_place *place, uint32_t now)
+{
+	bool late = now <= place->last_minute && place->last_minute - now <= DAY;
+	uint32_t age = late ? place->last_minute - now : place->age + since(place->last_minute, now);
+
+	if (!late || age > place->age)
+		place->age = (uint16_t)(age < UINT16_MAX ? age : UINT16_MAX);
+	if (late)
+		return;
+	if (place->last_minute / DAY != now / DAY && place->days < UINT8_MAX)
+		place->days++;
+	place->last_minute = now;
+}
+
 static struct mr_history_place *learn_place(struct mr_history *history, uint32_t network, uint32_t now)
 {
 	struct mr_history_place *place = find_place(history, network);
-	uint8_t today = (uint8_t)(now / DAY);
 
 	if (network == 0)
 		return NULL;
 	if (place == NULL)
 		place = room_for_place(history, now);
 	if (place->network != network || is_over(place, now))
-		*place = (struct mr_history_place){ .network = network, .first_minute = now, .last_minute = now,
-						    .days = 1, .last_day = today,
+		*place = (struct mr_history_place){ .network = network, .last_minute = now, .days = 1,
 						    .guessed = in_shadow(history, now) };
-	if (place->first_minute > now)
-		place->first_minute = now;
-	/* A fact may come late; what lies further ahead than that is from a clock that was wrong. */
-	if (now > place->last_minute || place->last_minute - now > DAY) {
-		if (place->last_day != today && place->days < UINT8_MAX)
-			place->days++;
-		place->last_day = today;
-		place->last_minute = now;
-	}
+	use_place(place, now);
 	if (place->days >= BELIEVED_DAYS)
 		place->guessed = 0;
 	return place;
@@ -227,7 +232,6 @@ static void learn_travel(struct mr_history *history, const struct mr_history_use
 	known = mr_history_knows(history, use->network, (int64_t)now * 60000) + was_at_known(history, now);
 	remember_journey(history, journey_nats(history, use, before > after ? before : after, known), now);
 	history->country = use->country;
-	history->asn = use->asn;
 	history->latitude = use->located ? use->latitude : MR_HISTORY_NOWHERE;
 	history->longitude = use->located ? use->longitude : MR_HISTORY_NOWHERE;
 	history->last_network = (uint16_t)use->network;

@@ -25,10 +25,12 @@ struct mr_history_use {
 
 /* Learns one use. True: the password may have been guessed, and that is news. */
 bool mr_history_learn(struct mr_history *history, const struct mr_history_use *use);
-/* Whether the account has used network well: a success on an earlier day or at least an hour ago, in the last 90 days, that
- * did not follow guessing. */
+/* Whether the account has used network well: first at least an hour ago, last within 90 days. What was reached by
+ * guessing, five different wrong passwords and then the right one, and what is new in the 14 days after that, counts
+ * only after 14 different days. */
 bool mr_history_knows(const struct mr_history *history, uint32_t network, int64_t now_ms);
-/* Failures that came before the login that now uses network, and how long ago it logged in; 0: none. */
+/* Failures that came before the login that now uses network, and how long ago it logged in; 0: none in the last 14 days,
+ * or the network was known before. */
 unsigned mr_history_guessed(const struct mr_history *history, uint32_t network, int64_t now_ms, int64_t *age_ms_r);
 /* Nats of the last impossible journey, fading over a day; at most 2.5. */
 float mr_history_travel(const struct mr_history *history, int64_t now_ms);

@@ -32,7 +32,8 @@ void mr_screen_look(const struct mr_screen_limit *limit, uint32_t factor, void *
 unsigned mr_screen_offences(const struct mr_screen_policy *policy, const struct mr_source *source, int64_t now_ms);
 int64_t mr_screen_block_time(const struct mr_screen_policy *policy, unsigned offences_before);
 
-/* Different logins that used the source well, about; and one more of them. */
+/* Different logins that used the source well, with a standard error of about 26 %: 0 for none, never less for one more.
+ * And one more of them. */
 unsigned mr_screen_good_logins(const struct mr_source *source);
 void mr_screen_add_good_login(struct mr_source *source, uint64_t login_hash);
 

@@ -12,7 +12,7 @@
 #include "core/window.h"
 #include "engine/entrance.h"
 
-enum { REFUSAL_WINDOW_MS = 600000 };
+enum { REFUSAL_WINDOW_MS = 600000, TOLD_OF_ALL = 50 };
 
 /* What an answer came to. */
 struct refusal {
@@ -70,7 +70,7 @@ static bool is_passed(struct mr_entrance *e, enum mr_signal signal, struct mr_st
 static void look_at_counters(struct mr_entrance *e, struct mr_screen_case *c, struct refusal *r,
 			     enum mr_reason *guarded_r)
 {
-	static const enum mr_signal guards[] = { MR_SIGNAL_GUARD_FAILURES, MR_SIGNAL_GUARD_SOURCES };
+	static const enum mr_signal guards[] = { MR_SIGNAL_GUARD_SOURCES, MR_SIGNAL_GUARD_FAILURES };
 	bool not_of_interest = false;
 
 	c->pair_passed = is_passed(e, MR_SIGNAL_PAIR_FAILURES, mr_entrance_pair_name(e, mr_entrance_source_length(e)), &c->half, r);
@@ -155,28 +155,49 @@ static void ask_location(const struct mr_entrance *e, struct refusal *r)
 		refuse(r, v, &entry->rule, finding.reason);
 }
 
-/* A refusal is told the first time, the tenth, the hundredth ...: a botnet does not fill the log. */
-static bool is_told(struct mr_entrance *e)
+/* How often this happened to name in a run without a pause; 0: nobody can tell. */
+static uint32_t count_run(const struct mr_visitor *v, struct mr_str name)
 {
-	const struct mr_visitor *v = &e->visitor;
 	struct mr_window window = { .size = mr_window_size(MR_FORM_COUNT, UINT32_MAX), .form = MR_FORM_COUNT,
 				    .length_ms = REFUSAL_WINDOW_MS };
 	struct mr_key key;
 	uint32_t run;
 	bool fresh;
 
-	if (e->connection.client_ip.family == MR_IP_UNKNOWN)
-		return true;
-	mr_store_key(v->engine->store, MR_KEY_WINDOW, 0, mr_entrance_pair_name(e, mr_entrance_source_length(e)), &key);
+	mr_store_key(v->engine->store, MR_KEY_WINDOW, 0, name, &key);
 	window.memory = mr_store_window_get(v->engine->store, &key, window.size, v->state_ms,
 					    mr_window_reach(REFUSAL_WINDOW_MS), &fresh);
 	if (window.memory == NULL)
-		return true;
+		return 0;
 	run = mr_window_refuse(&window, v->state_ms);
 	mr_store_window_done(v->engine->store, window.memory, true);
-	while (run > 1 && run % 10 == 0)
-		run /= 10;
-	return run == 1;
+	return run;
+}
+
+static bool is_power_of_ten(uint32_t n)
+{
+	while (n > 1 && n % 10 == 0)
+		n /= 10;
+	return n <= 1;
+}
+
+/* The refusals of one login from one source are told the first time, the tenth, the hundredth ...; and so are those of all
+ * sources at one login, or of all logins at one source, after some. A botnet does not fill the log. */
+static bool is_told(struct mr_entrance *e, const struct refusal *r)
+{
+	const struct mr_visitor *v = &e->visitor;
+	const struct mr_ip *ip = &e->connection.client_ip;
+	bool by_login = e->readable && r->reason != MR_REASON_SCREEN_BLOCKED && r->would != MR_REASON_SCREEN_BLOCKED;
+	char room[32];
+	uint32_t run;
+
+	if (ip->family == MR_IP_UNKNOWN)
+		return true;
+	if (!is_power_of_ten(count_run(v, mr_entrance_pair_name(e, mr_entrance_source_length(e)))))
+		return false;
+	run = count_run(v, by_login ? mr_entrance_login_name(e)
+				    : mr_screening_source_name(ip, mr_entrance_source_length(e), room));
+	return run <= TOLD_OF_ALL || is_power_of_ten(run);
 }
 
 static void say_refused(struct mr_entrance *e, const struct refusal *r, char id_r[MR_EVENT_ID_MAX])
@@ -203,7 +224,7 @@ static void say_refused(struct mr_entrance *e, const struct refusal *r, char id_
 		event.detail = mr_str_of(mr_reason_row(r->would)->sentence);
 	event.until_ms = r->until_ms;
 	memcpy(id_r, event.id, MR_EVENT_ID_MAX);
-	if (is_told(e))
+	if (is_told(e, r))
 		mr_engine_emit(v->engine, &event, v->policy);
 }
 

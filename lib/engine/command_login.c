@@ -52,7 +52,7 @@ static json_t *place_row(const struct mr_command *c, const struct mr_history *hi
 	(void)snprintf(mark, sizeof(mark), "%08x", (unsigned)place->network);
 	json_object_set_new(row, "network", naming->named[i] ? json_string(text) : json_null());
 	json_object_set_new(row, "mark", json_string(mark));
-	json_object_set_new(row, "first", mr_command_time(c, place->first_minute * minute_ms));
+	json_object_set_new(row, "first", mr_command_time(c, (place->last_minute - place->age) * minute_ms));
 	json_object_set_new(row, "last", mr_command_time(c, place->last_minute * minute_ms));
 	json_object_set_new(row, "days", json_integer(place->days));
 	json_object_set_new(row, "well", json_boolean(mr_history_knows(history, place->network, c->state_ms)));
@@ -122,8 +122,6 @@ static void put_travel(const struct mr_command *c, json_t *row, const struct mr_
 
 	if (history->country != 0)
 		json_object_set_new(row, "country", mr_command_room(country, sizeof(country)));
-	if (history->asn != 0)
-		json_object_set_new(row, "asn", json_integer(history->asn));
 	if (nats < 0.005F)
 		return;
 	travel = json_object();

@@ -155,15 +155,15 @@ static json_t *screen_of(struct mr_command *c)
 {
 	static const char *const words[MR_TALLY_LOGINS] = { [MR_TALLY_ASKED] = "asked", [MR_TALLY_REFUSED] = "refused",
 							    [MR_TALLY_FAILED] = "failed",
-							    [MR_TALLY_SUCCEEDED] = "succeeded" };
+							    [MR_TALLY_SUCCEEDED] = "succeeded",
+							    [MR_TALLY_GUARDED] = "guarded" };
 	const struct mr_screen_policy *screen = &c->policy->screen;
 	uint64_t logins[MR_TALLY_LOGINS];
 	json_t *object = json_object(), *counts = json_object();
 
 	mr_tally_logins(&c->engine->tally, c->state_ms, logins);
 	for (unsigned i = 0; i < MR_TALLY_LOGINS; i++)
-		if (words[i] != NULL)
-			put_uint(counts, words[i], logins[i]);
+		put_uint(counts, words[i], logins[i]);
 	json_object_set_new(object, "mode", json_string(mr_mode_text(mr_policy_mode(c->policy, &screen->rule))));
 	json_object_set_new(object, "at", json_string(screen->at == MR_SCREEN_AT_CONNECT ? "connect" : "mail"));
 	json_object_set_new(object, "logins", counts);

@@ -69,13 +69,30 @@ static void tell_guarded(struct mr_entrance *e, const struct mr_screening *found
 	mr_engine_emit(v->engine, &event, v->policy);
 }
 
-static void count_guard(struct mr_entrance *e, enum mr_signal signal, uint32_t item)
-{
-	struct mr_screening found = { .limit = NULL };
+static const enum mr_signal guards[] = { MR_SIGNAL_GUARD_SOURCES, MR_SIGNAL_GUARD_FAILURES };
 
-	mr_screening_count(&e->visitor, signal, mr_entrance_login_name(e), 1, item, true, &found);
-	if (found.limit != NULL && found.first)
-		tell_guarded(e, &found);
+/* What guards the login now, with what it was counted by; *found_r without a limit: nothing does. */
+static void look_at_guards(struct mr_entrance *e, struct mr_screening *found_r)
+{
+	*found_r = (struct mr_screening){ .limit = NULL };
+	for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]) && found_r->limit == NULL; i++) {
+		*found_r = (struct mr_screening){ .limit = NULL };
+		mr_screening_count(&e->visitor, guards[i], mr_entrance_login_name(e), 1, 0, false, found_r);
+	}
+}
+
+/* Told once for each attack, whatever it is seen by: not when a slow one falls below the limit for a moment. */
+static void count_guards(struct mr_entrance *e, uint32_t password)
+{
+	struct mr_screening before, now, added = { .limit = NULL };
+	struct mr_str name = mr_entrance_login_name(e);
+
+	look_at_guards(e, &before);
+	mr_screening_count(&e->visitor, MR_SIGNAL_GUARD_SOURCES, name, 1, mr_entrance_source_item(e), true, &added);
+	mr_screening_count(&e->visitor, MR_SIGNAL_GUARD_FAILURES, name, 1, password, true, &added);
+	look_at_guards(e, &now);
+	if (before.limit == NULL && now.limit != NULL && added.first)
+		tell_guarded(e, &now);
 }
 
 static void count_pair(struct mr_entrance *e, unsigned length, uint32_t item)
@@ -128,8 +145,7 @@ static void count_failure(struct mr_entrance *e)
 		count_pair(e, siblings, password);
 	if (e->known_place || mr_screening_exempt(v))
 		return;
-	count_guard(e, MR_SIGNAL_GUARD_FAILURES, password);
-	count_guard(e, MR_SIGNAL_GUARD_SOURCES, mr_entrance_source_item(e));
+	count_guards(e, password);
 }
 
 /* Different wrong passwords for this login from this source or a sibling lately. */

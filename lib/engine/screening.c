@@ -201,11 +201,17 @@ static void count_inside(const struct mr_visitor *v, enum mr_signal signal, uint
 	char room[SOURCE_NAME], text[MR_IP_TEXT_MAX];
 
 	mr_screening_count(v, signal, mr_screening_source_name(ip, ip->family == MR_IP_V4 ? 32 : 128, room), 1, item, true, &found);
-	if (found.limit != NULL && found.first)
+	if (found.limit != NULL && found.first && !mr_screening_exempt(v))
 		mr_screening_alert(v, mr_signal_row(signal)->reason, "the inside address ",
 		      (struct mr_str){ text, mr_ip_format(ip, text) },
 		      " looks like a router that hides outside connections behind itself: take it out of the trusted "
 		      "networks (networks.*.except)", &found);
+}
+
+/* What honest neighbours do as well is not summed up over a network. */
+static bool is_attack(enum mr_signal signal)
+{
+	return signal != MR_SIGNAL_CONNECTIONS && signal != MR_SIGNAL_RESETS && signal != MR_SIGNAL_SYNTAX_ERRORS;
 }
 
 void mr_screening_signal(const struct mr_visitor *v, enum mr_signal signal, uint32_t item)
@@ -215,8 +221,10 @@ void mr_screening_signal(const struct mr_visitor *v, enum mr_signal signal, uint
 	const uint8_t *wide = ip->family == MR_IP_V4 ? screen->wide_ipv4 : screen->wide_ipv6;
 
 	if (mr_policy_mode(v->policy, &screen->rule) == MR_MODE_OFF || v->connection->local ||
-	    ip->family == MR_IP_UNKNOWN || mr_ip_is_loopback(ip) || mr_screening_exempt(v))
+	    ip->family == MR_IP_UNKNOWN || mr_ip_is_loopback(ip))
 		return;
+	if (v->login.n > 0 && mr_screening_exempt(v))
+		return; /* others of the same source are counted all the same */
 	if (mr_signal_row(signal)->of == MR_SIGNAL_OF_INSIDE) {
 		if (is_inside(v))
 			count_inside(v, signal, item);
@@ -225,7 +233,7 @@ void mr_screening_signal(const struct mr_visitor *v, enum mr_signal signal, uint
 	if (signal == MR_SIGNAL_CONNECTIONS && is_inside(v))
 		return; /* the site's own relays and web mail connect as often as they like */
 	count_source(v, signal, mr_screening_length(screen, ip), 1, item);
-	for (size_t i = 0; i < MR_SCREEN_WIDE_MAX && wide[i] > 0; i++)
+	for (size_t i = 0; i < MR_SCREEN_WIDE_MAX && wide[i] > 0 && is_attack(signal); i++)
 		count_source(v, signal, wide[i], screen->wide_factor, item);
 }
 

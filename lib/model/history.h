@@ -8,17 +8,16 @@
 
 #include <stdint.h>
 
-enum { MR_HISTORY_PLACES = 6 };
+enum { MR_HISTORY_PLACES = 4 };
 
 /* A network (/24, /48) that logged in with the right password, or sent with a login. */
 struct mr_history_place {
 	uint32_t network;      /* hash; 0: free */
-	uint32_t first_minute, last_minute;
+	uint32_t last_minute;
+	uint16_t age;          /* minutes from the first use to the last, saturating (45 days) */
 	uint8_t days;          /* different days with a success, saturating */
-	uint8_t last_day;      /* the last of them, low bits */
 	uint8_t guessed;       /* the first success came after failures from there or from a sibling: not known until an
 	                        * operator thaws or a release says so */
-	uint8_t unused;
 };
 
 struct mr_history {
@@ -26,7 +25,6 @@ struct mr_history {
 	uint32_t guessed_minute;   /* a success followed wrong passwords; 0: never */
 	uint16_t guessed_failures; /* how many different ones, saturating */
 	uint16_t country;          /* of the last success, first << 8 | second; 0: unknown */
-	uint32_t asn;              /* of the last success; 0: unknown */
 	uint32_t last_minute;      /* of the last success with a known place on the map */
 	int16_t latitude, longitude; /* of it, in tenths of a degree; MR_HISTORY_NOWHERE: unknown */
 	uint32_t travel_minute;    /* the last journey that nobody can make; 0: never */

@@ -47,7 +47,7 @@ static bool belongs(char kind, char c)
 		return strchr("<>=", c) == NULL;
 	case 'M':
 		return c != ' ';
-	default: /* 'R', 'U' */
+	default: /* 'R', 'U', 'V' */
 		return true;
 	}
 }
@@ -86,8 +86,9 @@ static bool take(char kind, struct mr_str value, struct mr_log_parts *parts)
 		parts->tries = number_of(value) - (kind == 'J' && number_of(value) > 0 ? 1 : 0);
 		return value.n > 0 && value.n <= DIGITS_MAX;
 	case 'U':
+	case 'V':
 		parts->login = value;
-		return value.n <= LOGIN_MAX;
+		return value.n <= LOGIN_MAX && (kind == 'U' || value.n > 0);
 	case 'E':
 	case 'R':
 		return true;

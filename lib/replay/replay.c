@@ -2,6 +2,8 @@
  * Plays recorded facts through an engine of its own: one session a message, time from the facts alone. It reads no
  * file; whoever calls it brings the lines.
  */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -37,6 +39,19 @@ static int open_state(struct mr_policy *policy, const char *directory, char why_
 	return mr_state_open(policy, false, BEFORE_ALL_FACTS, why_r, state_r);
 }
 
+/* Facts that name no country are looked up as the daemon does. Without the databases they stay unknown. */
+static void open_places(struct mr_engine *engine, char why_r[256])
+{
+	struct mr_policy *policy = mr_engine_hold_policy(engine);
+	struct mr_geo *geo = NULL;
+	char why[256];
+
+	if (mr_geo_open(policy, why, &geo) != MR_OK && why_r[0] == '\0')
+		memcpy(why_r, why, sizeof(why));
+	mr_engine_set_geo(engine, geo);
+	mr_policy_drop(&policy);
+}
+
 int mr_replay_open(struct mr_policy *policy, const char *directory, mr_line_function *event, void *event_context,
 		   char why_r[256], struct mr_replay **replay_r)
 {
@@ -59,6 +74,7 @@ int mr_replay_open(struct mr_policy *policy, const char *directory, mr_line_func
 		mr_replay_free(&replay);
 		return err;
 	}
+	open_places(replay->engine, why_r);
 	*replay_r = replay;
 	return MR_OK;
 }

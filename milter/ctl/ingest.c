@@ -230,6 +230,8 @@ static int run(struct ingest *ingest)
 	}
 	if (mr_ingest_source_open(ingest->path, ingest->follow, ingest->state, &ingest->source) != 0)
 		return MR_EXIT_USAGE;
+	/* Without it the C library looks at that file anew for each time that it works out. */
+	(void)setenv("TZ", ":/etc/localtime", 0);
 	if (ingest->facts)
 		setvbuf(stdout, output, _IOFBF, sizeof(output));
 	take_signals();

@@ -17,7 +17,7 @@
 
 #define COMMAND "mailreeve passwords audit"
 
-enum { THREADS_MOST = 256 };
+enum { THREADS_MOST = 256, REFUSALS_MOST = 10 };
 
 struct options {
 	struct mr_common common;
@@ -132,11 +132,11 @@ static int read_options(int argc, char **argv, struct options *options)
 static int mark(const struct options *options, struct mr_password_work *work, bool complete)
 {
 	struct mr_ask *ask;
-	int err = 0;
+	int refused = 0;
 
 	if (mr_ask_open(&options->common, true, &ask) != MR_EXIT_DONE)
 		return -1;
-	for (size_t i = 0; err == 0 && i < mr_password_work_accounts(work); i++) {
+	for (size_t i = 0; refused < REFUSALS_MOST && i < mr_password_work_accounts(work); i++) {
 		const struct mr_password_account *account = mr_password_work_account(work, i);
 		enum mr_password_result result = mr_password_result_of(account);
 		bool weak = result == MR_PASSWORD_GUESSED;
@@ -146,13 +146,14 @@ static int mark(const struct options *options, struct mr_password_work *work, bo
 			continue;
 		answer = mr_ask(ask, json_pack("{s:s, s:o, s:b}", "command", "mark", "account",
 					       mr_password_login(account), "weak_password", (int)weak));
-		err = answer != NULL ? 0 : -1;
+		if (answer == NULL)
+			refused++;
 		json_decref(answer);
 	}
 	mr_ask_close(&ask);
-	if (err != 0)
+	if (refused > 0)
 		fprintf(stderr, COMMAND ": the marks are not complete: run the audit again with --mark\n");
-	return err;
+	return refused > 0 ? -1 : 0;
 }
 
 /* ---- The audit ---- */

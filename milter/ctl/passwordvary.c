@@ -247,6 +247,14 @@ void mr_password_stock(size_t set, struct mr_password_words *words_r)
 
 /* ---- Candidates ---- */
 
+static bool is_ending(const char *text)
+{
+	for (size_t i = 0; i < ENDINGS; i++)
+		if (strcmp(endings[i], text) == 0)
+			return true;
+	return false;
+}
+
 size_t mr_password_vary_count(const struct mr_password_words *words)
 {
 	return (size_t)words->n * (words->source[0] == MR_PASSWORD_OF_STOCK ? STOCK_RULES : rules());
@@ -269,6 +277,8 @@ bool mr_password_vary(const struct mr_password_words *words, size_t position, in
 			(size_t)words->begin[word + 1] - words->begin[word], form, &n))
 		return false;
 	around(rule, year, before, behind);
+	if (rule.block == SHORT_YEAR && is_ending(behind))
+		return false;
 	before_n = strlen(before);
 	behind_n = strlen(behind);
 	if (before_n + n + behind_n > size)

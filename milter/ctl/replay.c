@@ -206,6 +206,8 @@ static int play_file(struct mr_policy *policy, const char *state, FILE *file, co
 		fprintf(stderr, "mailreeve replay: %s\n", why[0] != '\0' ? why : mr_err_text(err));
 		return why[0] != '\0' ? EXIT_USAGE : EXIT_UNREADABLE;
 	}
+	if (why[0] != '\0')
+		fprintf(stderr, "mailreeve replay: %s\n", why);
 	int status = play(replay, file, name);
 	report_backwards(replay);
 	mr_replay_free(&replay);

@@ -81,11 +81,9 @@ static void print_suspicion(const json_t *logins)
 	if (json_is_true(json_object_get(logins, "weak_password")))
 		printf("  %sweak password%s: an audit found it (mailreeve passwords audit)\n", mr_colour(MR_YELLOW),
 		       mr_colour_end());
-	if (mr_text_of(logins, "country")[0] != '\0' || json_object_get(logins, "asn") != NULL) {
+	if (mr_text_of(logins, "country")[0] != '\0') {
 		printf("  last login from ");
-		mr_put(mr_text_of(logins, "country")[0] != '\0' ? mr_text_of(logins, "country") : "an unknown country");
-		if (json_object_get(logins, "asn") != NULL)
-			printf(", AS%lld", (long long)mr_int_of(logins, "asn"));
+		mr_put(mr_text_of(logins, "country"));
 		putchar('\n');
 	}
 }

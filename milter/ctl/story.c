@@ -95,7 +95,7 @@ static bool are_neighbours(const char *one, const char *other)
 
 static void count(json_t *story, const char *name, int64_t more)
 {
-	json_object_set_new(story, name, json_integer((json_int_t)(mr_int_of(story, name) + more)));
+	json_object_set_new(story, name, json_integer((json_int_t)mr_int_of(story, name) + more));
 }
 
 /* *first* and *last* of a kind of line. */

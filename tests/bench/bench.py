@@ -22,13 +22,14 @@ import end_to_end
 import feed
 import geo_part
 import ingest_part
+import passwords
 import policies
 import rspamd
 import state_parts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PARTS = ["milter", "slow", "idle", "log", "core", "replay", "state", "milter-state", "durable", "start", "flood", "feed", "rspamd",
-         "ablation", "geo", "ingest", "postfix"]
+         "ablation", "geo", "ingest", "passwords", "postfix"]
 figures = []
 
 
@@ -309,6 +310,9 @@ class Bench:
 
     def part_ingest(self):
         ingest_part.run(self, figure, say)
+
+    def part_passwords(self):
+        passwords.compare(self, figure, say)
 
     def part_postfix(self):
         end_to_end.run(self, figure, say)

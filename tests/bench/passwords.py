@@ -16,11 +16,11 @@ JOHN = "/usr/sbin/john"
 ACCOUNTS = 20
 # name, prefix for crypt_gensalt, cost, john's format, words. The words make a run last some seconds.
 SCHEMES = [
-    ("md5crypt", "$1$", 0, "md5crypt", 4000),
-    ("sha512crypt", "$6$", 5000, "crypt", 200),
-    ("bcrypt-8", "$2y$", 8, "bcrypt", 30),
-    ("bcrypt-10", "$2y$", 10, "bcrypt", 8),
-    ("yescrypt", "$y$", 5, "crypt", 50),
+    ("md5crypt", "$1$", 0, "md5crypt", 3000),
+    ("sha512crypt", "$6$", 5000, "crypt", 100),
+    ("bcrypt-8", "$2y$", 8, "bcrypt", 20),
+    ("bcrypt-10", "$2y$", 10, "bcrypt", 6),
+    ("yescrypt", "$y$", 5, "crypt", 16),
 ]
 
 
@@ -56,8 +56,7 @@ def john(words, accounts, form, threads, tries, home):
     """Tries a second. john wants a terminal's worth of quiet and keeps its files in its home."""
     for name in os.listdir(home):
         shutil.rmtree(os.path.join(home, name), ignore_errors=True)
-    argv = [JOHN, "--wordlist=" + words, "--session=" + os.path.join(home, "session"),
-            "--format=" + form]
+    argv = [JOHN, "--wordlist=" + words, "--session=" + os.path.join(home, "session"), "--format=" + form]
     if threads > 1:
         argv.append("--fork=%d" % threads)
     begun = time.monotonic()

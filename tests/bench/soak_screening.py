@@ -8,6 +8,7 @@ feed:   as many as fit into the seconds, over HTTP as Dovecot asks, while the ow
 Root is needed, and a network of its own. TAP; exit status 1 when something is not as it must be."""
 
 import argparse
+import collections
 import json
 import os
 import random
@@ -97,7 +98,9 @@ def by_replay(tap, site, tries, addresses):
                 memory.append(memory_kb(replay.pid))
         replay.stdin.close()
     seconds = time.monotonic() - begun
-    events = [json.loads(line) for line in open(path, encoding="utf-8")]
+    with open(path, encoding="utf-8") as lines:
+        events = [json.loads(line) for line in lines]
+    print("#", dict(collections.Counter(get(event, "event.action") for event in events)))
     size = sum(os.path.getsize(os.path.join(state, name)) for name in os.listdir(state)) >> 20
     print(f"# the state folder holds {size} MB")
     tap.equal(replay.returncode, 0, f"replay: {tries} wrong passwords from {addresses} addresses in {seconds:.0f} s, "

@@ -410,6 +410,9 @@ START_TEST(logins_of_an_account)
 		try_login("ann@example.com", "203.0.113.9", (const char *[]){ "a", "b", "c" }[i], false);
 	ask("{\"command\":\"account\",\"name\":\"ann@example.com\"}");
 	ck_assert(json_is_true(json_object_get(json_object_get(answer, "logins"), "guarded")));
+	ask("{\"command\":\"status\"}");
+	ck_assert_int_eq(int_of(json_object_get(json_object_get(answer, "screen"), "logins"), "guarded"), 1);
+	ck_assert_int_eq(int_of(json_object_get(json_object_get(answer, "screen"), "logins"), "succeeded"), 1);
 	for (unsigned i = 0; i < 3; i++)
 		try_login("new@example.com", "203.0.113.9", (const char *[]){ "a", "b", "c" }[i], false);
 	ask("{\"command\":\"account\",\"name\":\"new@example.com\"}");

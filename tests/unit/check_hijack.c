@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/explain.h"
 #include "harness.h"
 
 enum { CONTACTS = 12, MOST_RECIPIENTS = 400 };
@@ -700,6 +701,20 @@ START_TEST(who_guessed_is_frozen_sooner)
 }
 END_TEST
 
+START_TEST(evidence_of_logins_is_told_in_words)
+{
+	const float channel[MR_CHANNEL_COUNT] = { [MR_CHANNEL_GUESSED] = 2.1F, [MR_CHANNEL_TRAVEL] = 1.25F,
+						  [MR_CHANNEL_PASSWORD] = 0.9F, [MR_CHANNEL_HOUR] = 0.1F };
+	char text[400];
+	struct mr_buffer b = mr_buffer_over(text, sizeof(text));
+
+	mr_explain_channels(&b, channel, 5);
+	mr_buffer_byte(&b, '\0');
+	ck_assert_str_eq(text, "wrong passwords came before the login that sends +2.1, logins from places that are too far "
+			       "apart for the time between them +1.3, a password that is known to be weak +0.9");
+}
+END_TEST
+
 START_TEST(a_release_does_not_excuse_guessing)
 {
 	struct world w;
@@ -824,6 +839,7 @@ static void add_all(TCase *tests)
 	tcase_add_test(tests, a_weak_password_speaks_only_beside_others);
 	tcase_add_test(tests, logins_alone_neither_hold_nor_freeze);
 	tcase_add_test(tests, who_guessed_is_frozen_sooner);
+	tcase_add_test(tests, evidence_of_logins_is_told_in_words);
 	tcase_add_test(tests, a_release_does_not_excuse_guessing);
 	tcase_add_test(tests, odd_facts_of_logins_are_bounded);
 	tcase_add_test(tests, a_record_is_small);

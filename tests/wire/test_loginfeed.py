@@ -231,6 +231,55 @@ def bodies(d):
     tap.equal(ask(c, body=b" " * 65537)[0], 413, "65,537 bytes")
 
 
+# ---- What the engine says ----
+
+def try_login(c, login, address, pwhash, protocol="imap"):
+    """A failed login as Dovecot asks and reports it; the answer of allow."""
+    body = {**LOGIN, "login": login, "remote": address, "pwhash": pwhash, "protocol": protocol}
+    code, answer = ask(c, "allow", json.dumps(body))
+    ask(c, "report", json.dumps({**body, "success": False, "policy_reject": answer["status"] < 0}))
+    return answer["status"] if code == 200 else code
+
+
+SCREEN = RULES + 'screen: { mode = "enforce" login_failures = [ "10/1h" ] tarpit = "5s" block = [ "1h" ] }\n'
+
+
+@test
+def wrong_passwords(d):
+    start(d, SCREEN)
+    c = connect(d)
+    for i in range(40):
+        try_login(c, "user%d@victim.example" % i, "203.0.113.8", "%04x" % i)
+    blocked = d.await_action("source-blocked")[0]
+    tap.ok("203.0.113.8" in json.dumps(blocked), "wrong passwords of many logins block their source", blocked)
+    code, answer = ask(c, "allow", json.dumps({**LOGIN, "remote": "203.0.113.8"}))
+    tap.ok(code == 200 and answer["status"] == -1 and answer["msg"], "which is refused from then on", code, answer)
+    tap.ok(d.await_action("login-refused"), "with an event line")
+    tap.equal(ask(c, "getDBStats", '{"ip":"203.0.113.8","login":"joe"}')[1]["blacklisted"], True, "getDBStats says so too")
+    tap.equal(ask(c, "allow", json.dumps({**LOGIN, "remote": "203.0.113.9"})), (200, {"status": 0, "msg": ""}), "its neighbour is not")
+    stale = [try_login(c, "phone@victim.example", "203.0.113.20", "0abc") for _ in range(60)]
+    tap.ok(all(status >= 0 for status in stale), "the same wrong password 60 times harms nobody", stale)
+    tap.equal(sum(e["event"]["action"] == "source-blocked" for e in d.events()), 1, "no other source is blocked")
+    before = len(d.events())
+    for i in range(200):
+        ask(c, "allow", json.dumps({**LOGIN, "login": "x%d" % i, "remote": "203.0.113.30", "pwhash": "%04x" % i}))
+    tap.equal((try_login(c, "joe@victim.example", "203.0.113.30", "0001"), len(d.events())), (0, before), "who only asks is not counted")
+
+
+@test
+def orders(d):
+    start(d, SCREEN)
+    c = connect(d)
+    for command in (("block", "203.0.113.66"), ("freeze", "joe@victim.example")):
+        done = d.mailreeve(*command, "-s", d.control)
+        tap.equal(done.returncode, 0, "mailreeve " + command[0], done)
+    code, answer = ask(c, "allow", json.dumps({**LOGIN, "login": "ann@victim.example", "remote": "203.0.113.66"}))
+    tap.ok(answer["status"] == -1 and answer["msg"], "a source that the operator blocked is refused", code, answer)
+    for protocol, status in (("smtp", -1), ("imap", 0)):
+        code, answer = ask(c, "allow", json.dumps({**LOGIN, "protocol": protocol}))
+        tap.equal(answer["status"], status, f"a frozen account by {protocol}", answer)
+
+
 # ---- What hostile clients try ----
 
 HIDDEN = b"GET /?command=ping HTTP/1.1\r\nHost: x\r\nKEY\r\n\r\n"

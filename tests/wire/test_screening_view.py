@@ -296,6 +296,27 @@ def a_blocked_source(d):
     tap.ok("block of" in text and "by screen" in text and "is not blocked" in text, "from the journal, without the log", text)
 
 
+@test
+def hostile_names(d):
+    """What attackers call themselves never steers a terminal."""
+    now = time.time()
+    evil = "evil\u202egro.elpmaxe\u009b31m@victim.example"
+    past = [login(now - 3000 + 10 * i, THIEF, evil, False, f"w{i}", "im\u202eap") for i in range(12)]
+    past += [login(now - 2800, THIEF, evil, True, "right", "im\u202eap"), message(now - 2700, THIEF, evil, 1)]
+    past += [login(now - 1500 + 5 * i, f"203.{i}.113.9", evil, False, f"b{i}", "x\x1b]0;y") for i in range(40)]
+    events = prepare(d, past)
+    run(d, "block", "--reason", "a\u202eb\u009b31m", "203.0.113.0/24")
+    commands = [("show", "blocks"), ("show", "source", "203.0.113.9"), ("show", "account", evil), ("explain", evil)]
+    commands += [("explain", e["event"]["id"]) for e in events if e["event"]["action"] in ("login-refused", "login-guarded",
+                                                                                          "alert")][:4]
+    for command in commands:
+        done = run(d, *command)
+        name = " ".join(command).encode("ascii", "backslashreplace").decode()
+        tap.ok(not any(c in done.stdout for c in "\u202e\u009b\x1b"), name + ": nothing steers the terminal",
+               ascii(done.stdout))
+        tap.ok("\\u202e" in done.stdout.lower(), name + ": it is shown escaped", ascii(done.stdout))
+
+
 # ---- Packet filters ----
 
 BLOCKED = ("203.0.113.0/24", "203.0.113.9/32", "198.51.100.7/32", "2001:db8:5::/48", "2001:db8:5:1::/64", "2001:db8::7/128")
