@@ -73,6 +73,7 @@ struct mr_engine {
 	int64_t swept_ms;            /* when what is over was last looked for; the ticking thread's */
 	struct mr_budget budget;
 	struct mr_budget block_budget;
+	_Atomic int64_t block_budget_told_ms; /* when it was last told that it is used up; 0: never */
 	struct mr_crowd crowd;
 	_Atomic uint64_t folds[MR_ENGINE_FOLDS]; /* failed logins just told: see logins.c */
 	pthread_mutex_t geo_lock;

@@ -136,6 +136,15 @@ static void tell_block(const struct mr_visitor *v, struct mr_str prefix, const s
 	commit_block(v, prefix, reason, source, event);
 }
 
+/* Once in the time that the budget is for. */
+static bool is_budget_news(const struct mr_visitor *v)
+{
+	int64_t told = atomic_load(&v->engine->block_budget_told_ms);
+
+	return (told == 0 || v->state_ms - told >= v->policy->screen.budget.window_ms) &&
+	       atomic_compare_exchange_strong(&v->engine->block_budget_told_ms, &told, v->state_ms);
+}
+
 void mr_screening_source_passed(const struct mr_visitor *v, unsigned length, const struct mr_screening *found)
 {
 	enum mr_reason reason = mr_signal_row(found->limit->signal)->reason;
@@ -161,7 +170,7 @@ void mr_screening_source_passed(const struct mr_visitor *v, unsigned length, con
 			      "address; look who it is", found);
 		break;
 	case NO_BUDGET:
-		if (found->first)
+		if (is_budget_news(v))
 			mr_screening_alert(v, MR_REASON_SCREEN_BUDGET, "source ", shown,
 			      " would be blocked, but the block budget is used up (screen.budget); block it by hand or "
 			      "raise the budget", found);

@@ -123,6 +123,14 @@ static void print_schemes(struct mr_password_work *work, const char *file)
 		puts("Use {ARGON2ID} or {BLF-CRYPT}. A stored password can be made anew when its owner logs in next.");
 }
 
+static const char *lasted(double seconds, char room[MR_WHEN_MAX])
+{
+	if (seconds >= 100)
+		return mr_span((int64_t)(seconds + 0.5), room);
+	(void)snprintf(room, MR_WHEN_MAX, "%.1f s", seconds);
+	return room;
+}
+
 static void print_summary(struct mr_password_work *work, const struct mr_password_progress *progress)
 {
 	char accounts[MR_WHEN_MAX], tries[MR_WHEN_MAX], rate[MR_WHEN_MAX], span[MR_WHEN_MAX];
@@ -132,7 +140,7 @@ static void print_summary(struct mr_password_work *work, const struct mr_passwor
 	       mr_number((int64_t)mr_password_work_accounts(work), accounts), guessed,
 	       mr_password_count(work, MR_PASSWORD_NOT_GUESSED), mr_password_count(work, MR_PASSWORD_SHUT),
 	       mr_password_count(work, MR_PASSWORD_NO_TRIAL), mr_number((int64_t)progress->tries, tries),
-	       mr_span((int64_t)(progress->seconds + 0.5), span),
+	       lasted(progress->seconds, span),
 	       mr_number((int64_t)(progress->seconds > 0 ? (double)progress->tries / progress->seconds : 0), rate));
 	if (guessed > 0)
 		puts("Who guessed these would guess them too. Have their owners choose new ones, and look at what they sent.");

@@ -226,16 +226,20 @@ class Site:
         self.ok(answers.last.code == 250 and get(line, "mailreeve.verdict") == "accept",
                 f"{name}: {owner.name} sends mail from {address}", answers, line)
 
-    def shut_out(self, way, owner, address, name, reason, **wanted):
-        """Whoever knows the owner's password does not get in there by self.imap or self.smtp. The first such refusal of a
-        login from an address has a line: login-refused."""
+    def shut_out(self, way, owner, address, name, reason, since=None, **wanted):
+        """Whoever knows the owner's password does not get in there by self.imap or self.smtp, and a line says login-refused:
+        that of this very login, or, after a flood, which is told by samples, one of this address since the mark."""
         mark = self.daemon.mark()
         inside, said = way(address, owner.login, owner.password)
         protocol = "imap" if way == self.imap else "smtp"
         name = f"{name}: {owner.name}'s right password from {address} by {protocol}"
-        if self.ok(not inside, f"{name} does not help", said):
-            self.line(self.wait(mark, "login-refused", source__ip=address, user__name=owner.login), f"{name}: the line",
-                      mailreeve__reason=reason, network__protocol=protocol, event__outcome="failure", **wanted)
+        if not self.ok(not inside, f"{name} does not help", said):
+            return
+        if since is None:
+            wanted.update(user__name=owner.login, network__protocol=protocol)
+        self.line(self.wait(mark if since is None else since, "login-refused", source__ip=address,
+                            **({"user__name": owner.login} if since is None else {"mailreeve__reason": reason})),
+                  f"{name}: the line", mailreeve__reason=reason, event__outcome="failure", **wanted)
 
     def quiet(self, mark, name, *actions):
         """None of these actions since the mark."""

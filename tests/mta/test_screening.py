@@ -47,8 +47,8 @@ def many_wrong_passwords(site):
                   rule__id="screen", mailreeve__mode="enforce", mailreeve__prefix=THIEF + "/32",
                   mailreeve__limit=lambda limit: limit["login_failures.1h"] == 20,
                   mailreeve__counter=lambda counter: counter["login_failures.1h"] == 21)
-        site.shut_out(site.imap, site.people["frida"], THIEF, "blocked", "screen-blocked")
-        site.shut_out(site.smtp, site.people["gerd"], THIEF, "blocked", "screen-blocked")
+        site.shut_out(site.imap, site.people["frida"], THIEF, "blocked", "screen-blocked", since=mark)
+        site.shut_out(site.smtp, site.people["gerd"], THIEF, "blocked", "screen-blocked", since=mark)
         refused_at_mail(site, site.deliver(THIEF, [FRIEND]), "blocked")
         site.works(victims[0], OFFICE, "the owners notice nothing")
         site.works(victims[0], HOME, "the owners notice nothing")
@@ -56,7 +56,7 @@ def many_wrong_passwords(site):
         site.ok(shown.returncode == 0 and THIEF in shown.stdout, "show blocks has it", shown.stdout, shown.stderr)
         site.equal(len(site.of(mark, "source-blocked")), 1, "it is told once")
         restart(site)
-        site.shut_out(site.imap, site.people["hanna"], THIEF, "after a restart", "screen-blocked")
+        site.shut_out(site.imap, site.people["hanna"], THIEF, "after a restart", "screen-blocked", since=mark)
         done = site.mailreeve("unblock", THIEF)
         site.equal(done.returncode, 0, "unblock", done.stdout, done.stderr)
         site.wait(mark, "source-unblocked")
@@ -98,7 +98,7 @@ def spraying(site):
         site.line(site.wait(mark, "source-blocked"), "spraying: the source is blocked", source__ip=THIEF,
                   mailreeve__reason="screen-logins-tried", threat__technique__id=lambda ids: "T1110.003" in ids,
                   mailreeve__counter=lambda counter: counter["logins_tried.1h"] == 21)
-        site.shut_out(site.smtp, site.new, THIEF, "spraying", "screen-blocked")
+        site.shut_out(site.smtp, site.new, THIEF, "spraying", "screen-blocked", since=mark)
         site.works(site.people["bob"], OFFICE, "spraying")
         site.quiet(mark, "spraying: no login is guarded", "login-guarded")
 
