@@ -30,7 +30,7 @@ static const struct {
 				    NULL },
 	[MR_FEED_ANSWER_BODY_LONG] = { 413, "{\"status\":0,\"msg\":\"the body is longer than 64 KiB\"}", NULL, NULL },
 	[MR_FEED_ANSWER_EXPECT] = { 417, "{\"status\":0,\"msg\":\"only 100-continue can be expected\"}", NULL, NULL },
-	[MR_FEED_ANSWER_HEAD_LONG] = { 431, "{\"status\":0,\"msg\":\"the header is longer than 8 KiB or 64 fields\"}", NULL,
+	[MR_FEED_ANSWER_HEAD_LONG] = { 431, "{\"status\":0,\"msg\":\"the header is longer than 4 KiB or 64 fields\"}", NULL,
 				       NULL },
 	[MR_FEED_ANSWER_VERSION] = { 505, "{\"status\":0,\"msg\":\"HTTP/1.1 or HTTP/1.0 is needed\"}", NULL, NULL },
 	[MR_FEED_ANSWER_RESET] = { 501, "{\"status\":0,\"msg\":\"reset is for the operator: mailreeve unblock\"}", NULL, NULL },

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MR_FEED_HEAD_MAX = 8192, MR_FEED_FIELDS_MAX = 64, MR_FEED_BODY_MAX = 65536 };
+enum { MR_FEED_HEAD_MAX = 4096, MR_FEED_FIELDS_MAX = 64, MR_FEED_BODY_MAX = 65536 };
 
 enum mr_feedfault {
 	MR_FEED_GOOD,

@@ -16,7 +16,7 @@
 #include "loginfeed_words.h"
 
 enum {
-	POOL = 16384,       /* of libmicrohttpd, for each connection: header, and answer */
+	POOL = 8192,        /* of libmicrohttpd, for each connection: header and answer; it is cleared for each request */
 	SMALL = 1024,       /* bodies up to this need no memory of their own */
 	KEEP_ALIVE = 1000,  /* requests of one connection */
 	SILENCE_S = 60,     /* the list ends what takes too long; this is libmicrohttpd's own net under it */

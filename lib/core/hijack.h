@@ -38,6 +38,7 @@ struct mr_sending {
 	bool sender_own_domain;
 	uint64_t network;      /* the client's /24 or /48; 0: unknown */
 	bool network_ours;     /* private, or one of the policy's own networks: webmail, the office */
+	bool network_read;     /* the account reads its mail there: logins on several days, by whatever protocol */
 	uint32_t asn;          /* 0: unknown, which is not "foreign" */
 	uint16_t country;      /* two letters, first << 8 | second; 0: unknown */
 	uint64_t client;       /* HELO, made comparable, and listener */

@@ -19,6 +19,7 @@ enum {
 	DAY = 24 * HOUR,
 	PLACE_LASTS = 90 * DAY,
 	GUESS_LASTS = 14 * DAY,  /* as evidence, and as a shadow over places that are new */
+	READS_DAYS = 3,          /* from which a place of logins is as good as one of mail */
 	BELIEVED_DAYS = 14,      /* from which a guessed place is known */
 	GUESSED_FROM = 5,        /* wrong passwords; owners who forgot try one to four */
 	TRAVEL_KM = 500, TRAVEL_KM_AN_HOUR = 1000,
@@ -61,6 +62,16 @@ static const struct mr_history_place *look_up(const struct mr_history *history, 
 	return NULL;
 }
 
+static bool is_guessed(const struct mr_history_place *place)
+{
+	return (place->marks & MR_PLACE_GUESSED) != 0;
+}
+
+static void forgive_place(struct mr_history_place *place)
+{
+	place->marks &= (uint8_t)~MR_PLACE_GUESSED;
+}
+
 static bool is_over(const struct mr_history_place *place, uint32_t now)
 {
 	return since(place->last_minute, now) > PLACE_LASTS;
@@ -68,7 +79,7 @@ static bool is_over(const struct mr_history_place *place, uint32_t now)
 
 static bool is_known(const struct mr_history_place *place, uint32_t now)
 {
-	return place != NULL && !place->guessed && !is_over(place, now) && since(place->last_minute, now) + place->age >= HOUR;
+	return place != NULL && !is_guessed(place) && !is_over(place, now) && since(place->last_minute, now) + place->age >= HOUR;
 }
 
 /* Whether a is missed less than b. */
@@ -76,8 +87,8 @@ static bool is_less(const struct mr_history_place *a, const struct mr_history_pl
 {
 	if (is_over(a, now) != is_over(b, now))
 		return is_over(a, now);
-	if ((a->guessed != 0) != (b->guessed != 0))
-		return a->guessed != 0;
+	if (is_guessed(a) != is_guessed(b))
+		return is_guessed(a);
 	if (a->days != b->days)
 		return a->days < b->days;
 	return a->last_minute < b->last_minute;
@@ -126,11 +137,19 @@ static struct mr_history_place *learn_place(struct mr_history *history, uint32_t
 		place = room_for_place(history, now);
 	if (place->network != network || is_over(place, now))
 		*place = (struct mr_history_place){ .network = network, .last_minute = now, .days = 1,
-						    .guessed = in_shadow(history, now) };
+						    .marks = in_shadow(history, now) ? MR_PLACE_GUESSED : 0 };
 	use_place(place, now);
 	if (place->days >= BELIEVED_DAYS)
-		place->guessed = 0;
+		forgive_place(place);
 	return place;
+}
+
+bool mr_history_reads(const struct mr_history *history, uint32_t network, int64_t now_ms)
+{
+	const struct mr_history_place *place = look_up(history, network);
+
+	return is_known(place, minute_of(now_ms)) && (place->marks & MR_PLACE_LOGGED_IN) != 0 &&
+	       place->days >= READS_DAYS;
 }
 
 bool mr_history_knows(const struct mr_history *history, uint32_t network, int64_t now_ms)
@@ -144,10 +163,10 @@ bool mr_history_knows(const struct mr_history *history, uint32_t network, int64_
 static bool learn_guess(struct mr_history *history, struct mr_history_place *place, uint16_t failures, uint32_t now)
 {
 	bool lately = history->guessed_minute != 0 && since(history->guessed_minute, now) < DAY;
-	bool news = !lately || !place->guessed || failures / 2 > history->guessed_failures;
+	bool news = !lately || !is_guessed(place) || failures / 2 > history->guessed_failures;
 
-	if (!place->guessed) {
-		place->guessed = 1;
+	if (!is_guessed(place)) {
+		place->marks |= MR_PLACE_GUESSED;
 		place->days = 1;
 	}
 	/* One login after another does not make the guess younger, more guessing does. */
@@ -258,6 +277,8 @@ bool mr_history_learn(struct mr_history *history, const struct mr_history_use *u
 
 	learn_travel(history, use, now);
 	place = learn_place(history, use->network, now);
+	if (place != NULL && use->logged_in)
+		place->marks |= MR_PLACE_LOGGED_IN;
 	/* Where no place can be known, as behind a web mail on this host, strangers fail and the owner succeeds. */
 	return guessed && place != NULL && learn_guess(history, place, use->failures_before, now);
 }
@@ -273,6 +294,6 @@ void mr_history_forget(struct mr_history *history)
 void mr_history_release(struct mr_history *history)
 {
 	for (size_t i = 0; i < MR_HISTORY_PLACES; i++)
-		history->place[i].guessed = 0;
+		forgive_place(&history->place[i]);
 	mr_history_forget(history);
 }

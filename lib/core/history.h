@@ -19,6 +19,7 @@ struct mr_history_use {
 	bool located;              /* latitude and longitude are known */
 	int16_t latitude, longitude; /* tenths of a degree */
 	bool shared;               /* a cloud or mobile carrier: its place says nothing of the person's */
+	bool logged_in;            /* a login was told, and not only a message */
 	bool ours;                 /* a private network or one of the policy's own */
 	uint16_t failures_before;  /* different wrong passwords for this login from there or a sibling lately */
 };
@@ -29,6 +30,9 @@ bool mr_history_learn(struct mr_history *history, const struct mr_history_use *u
  * guessing, five different wrong passwords and then the right one, and what is new in the 14 days after that, counts
  * only after 14 different days. */
 bool mr_history_knows(const struct mr_history *history, uint32_t network, int64_t now_ms);
+/* Whether it is known, logins were told from there, and there were uses on three days at least: where somebody reads his
+ * mail he may as well send it. */
+bool mr_history_reads(const struct mr_history *history, uint32_t network, int64_t now_ms);
 /* Failures that came before the login that now uses network, and how long ago it logged in; 0: none in the last 14 days,
  * or the network was known before. */
 unsigned mr_history_guessed(const struct mr_history *history, uint32_t network, int64_t now_ms, int64_t *age_ms_r);

@@ -134,6 +134,8 @@ void mr_place_weigh(struct mr_weighing *w)
 		w->place_charge = place->charge / 8.0 - DAY_NATS * days;
 		if (w->place_charge < PLACE_LEAST)
 			w->place_charge = PLACE_LEAST;
+	} else if (sending->network_read) {
+		w->place_charge = 0.0; /* where somebody reads his mail is no strange place, and not yet a proved one */
 	} else {
 		w->place_class = class_of(w);
 		w->place_charge = new_place_weight(w);

@@ -56,7 +56,7 @@ static json_t *place_row(const struct mr_command *c, const struct mr_history *hi
 	json_object_set_new(row, "last", mr_command_time(c, place->last_minute * minute_ms));
 	json_object_set_new(row, "days", json_integer(place->days));
 	json_object_set_new(row, "well", json_boolean(mr_history_knows(history, place->network, c->state_ms)));
-	json_object_set_new(row, "guessed", json_boolean(place->guessed));
+	json_object_set_new(row, "guessed", json_boolean((place->marks & MR_PLACE_GUESSED) != 0));
 	return row;
 }
 

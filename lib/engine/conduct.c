@@ -265,6 +265,7 @@ static void recall_logins(const struct mr_account *account, int64_t now_ms, stru
 	sending->guessed = mr_history_guessed(&account->history, (uint32_t)sending->network, now_ms,
 					      &sending->guessed_age_ms);
 	sending->travel = mr_history_travel(&account->history, now_ms);
+	sending->network_read = mr_history_reads(&account->history, (uint32_t)sending->network, now_ms);
 	sending->weak_password = account->history.weak_password != 0;
 }
 

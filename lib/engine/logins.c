@@ -195,6 +195,7 @@ static void learn_success(struct mr_entrance *e)
 		return;
 	mr_places_use(v, &use);
 	use.failures_before = failures_before(e);
+	use.logged_in = true;
 	mr_entrance_account_key(e, &key);
 	account = mr_store_account_get(v->engine->store, &key, MR_ACCOUNT_LOGIN, v->login, v->state_ms, true, &fresh);
 	if (account == NULL)

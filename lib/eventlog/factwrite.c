@@ -1,6 +1,7 @@
 /*
- * Writes a fact as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent. The daemon's
- * recorder (log.facts) calls it, on the writer's side of the log, not on the message path, and the reader of mail logs.
+ * Writes a fact as a line of JSON that factline.c reads back as the same fact. It leaves out what is absent. Called by
+ * the daemon's recorder (log.facts), on the writer's side of the log, not on the message path, and by the reader of
+ * mail logs.
  */
 #include "eventlog/factline.h"
 

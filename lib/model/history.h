@@ -10,14 +10,17 @@
 
 enum { MR_HISTORY_PLACES = 4 };
 
+/* MR_PLACE_GUESSED: the first success came after failures from there or from a sibling: not known until an operator
+ * thaws or a release says so. MR_PLACE_LOGGED_IN: a login was told from there, not only mail. */
+enum { MR_PLACE_GUESSED = 1, MR_PLACE_LOGGED_IN = 2 };
+
 /* A network (/24, /48) that logged in with the right password, or sent with a login. */
 struct mr_history_place {
 	uint32_t network;      /* hash; 0: free */
 	uint32_t last_minute;
 	uint16_t age;          /* minutes from the first use to the last, saturating (45 days) */
 	uint8_t days;          /* different days with a success, saturating */
-	uint8_t guessed;       /* the first success came after failures from there or from a sibling: not known until an
-	                        * operator thaws or a release says so */
+	uint8_t marks;         /* MR_PLACE_* */
 };
 
 struct mr_history {

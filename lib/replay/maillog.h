@@ -34,8 +34,8 @@ struct mr_log_head {
 /* Takes RFC 3164 and RFC 5424 lines, files with ISO 8601 times (RFC 3339), and lines that begin with the program.
  * False: no line of a log. */
 bool mr_log_head_read(struct mr_str line, struct mr_log_head *head_r);
-/* What lacks a zone is local time; what lacks a year was in the year that puts it at most a day after source_ms. Any other
- * time that is later than that, and none at all, is source_ms. */
+/* What lacks a zone is local time; what lacks a year was in the year that puts it at most a day after source_ms. Any
+ * other time that is later than that, and none at all, is source_ms. */
 int64_t mr_log_time(const struct mr_log_stamp *stamp, int64_t source_ms);
 
 /* ---- Patterns: see maillog.def ---- */

@@ -1,6 +1,6 @@
 /*
- * A small matcher for the patterns of maillog.def. It tries every way in which a text fits, so that a line that fits in two
- * is known for one; the number of steps is bounded. It knows nothing of mail servers. Called by maillog.c.
+ * A small matcher for the patterns of maillog.def. It tries every way in which a text fits, so that a line that fits in
+ * two is known for one; the number of steps is bounded. It knows nothing of mail servers. Called by maillog.c.
  */
 #include <string.h>
 

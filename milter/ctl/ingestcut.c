@@ -116,7 +116,7 @@ static enum mr_ingest_field field_of(const char *name, size_t n)
 	return MR_INGEST_OTHER;
 }
 
-/* The value of the field begins. The first of two of one name counts: who logs may add fields, not come before its own. */
+/* The value of the field begins. Of two fields of one name the first counts. */
 static void begin_value(struct mr_ingest_cutter *cutter)
 {
 	cutter->field = field_of(cutter->line.p, cutter->line.n);

@@ -1,7 +1,7 @@
 /*
  * Where the facts of "mailreeve ingest" go: to the daemon over the control channel, many in one request, or to standard
- * output. Facts wait in memory for one request; when there is no more room for them, nothing more is read until the daemon
- * has taken them.
+ * output. Facts wait in memory for one request; when there is no more room for them, nothing more is read until the
+ * daemon has taken them.
  */
 #include "ingest.h"
 

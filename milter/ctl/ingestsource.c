@@ -1,6 +1,6 @@
 /*
- * Where "mailreeve ingest" reads from: standard input, a file to its end, or a file that it follows through rotation by
- * rename and by truncation. It looks at the disk at least once a second, and at once where inotify(7) tells of a change.
+ * Where "mailreeve ingest" reads from: standard input, a file to its end, or a file that it follows through rotation
+ * by rename and by truncation. It looks at the disk once a second, and at once where inotify(7) tells of a change.
  */
 #include "ingest.h"
 

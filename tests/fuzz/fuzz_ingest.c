@@ -1,6 +1,6 @@
 /*
- * Fuzz target: what cuts a log into lines, milter/ctl/ingestcut.c. However the bytes arrive, the same lines come out, none
- * longer than the bound, and what is held is what came after the last whole line.
+ * Fuzz target: what cuts a log into lines, milter/ctl/ingestcut.c. However the bytes arrive, the same lines come out,
+ * none longer than the bound, and what is held is what came after the last whole line.
  */
 #include <string.h>
 
@@ -26,7 +26,8 @@ static bool take(void *context, const char *line, size_t n, int64_t time_ms)
 }
 
 /* Pieces of the given sizes in turn; 0: all at once. */
-static struct seen cut(const char *bytes, size_t n, enum mr_ingest_format format, size_t piece, struct mr_ingest_cutter *cutter)
+static struct seen cut(const char *bytes, size_t n, enum mr_ingest_format format, size_t piece,
+		       struct mr_ingest_cutter *cutter)
 {
 	struct seen seen = { .most = 0 };
 

@@ -1,6 +1,6 @@
 /*
- * Fuzz target: lines of mail logs, lib/replay/maillog.h. What is found lies in the line, the address stands where a server
- * writes one, the fact is one that the reader of facts takes, and no other login would change the address.
+ * Fuzz target: lines of mail logs, lib/replay/maillog.h. What is found lies in the line, the address stands where a
+ * server writes one, the fact is one that the reader of facts takes, and no other login would change the address.
  */
 #include <string.h>
 
@@ -80,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char empty[1];
 	const char *newline = size > 0 ? memchr(data, '\n', size) : NULL;
-	struct mr_str line = { size > 0 ? (const char *)data : empty, newline != NULL ? (size_t)(newline - (const char *)data) : size };
+	const char *start = size > 0 ? (const char *)data : empty;
+	struct mr_str line = { start, newline != NULL ? (size_t)(newline - start) : size };
 	struct mr_log_login login;
 	char *text = NULL;
 

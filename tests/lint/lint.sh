@@ -36,7 +36,7 @@ lint_clang_tidy() {
 	have clang-tidy || return
 	# shellcheck disable=SC2046 # words
 	clang-tidy --quiet --config-file="$source/tests/lint/clang-tidy.yaml" --warnings-as-errors='*' $(sources) -- -std=c11 \
-		-D_GNU_SOURCE -DMR_SYSCONFDIR='""' -DMR_LOCALSTATEDIR='""' -I"$source/lib" -I"$source/milter" -I. 2>/dev/null
+		-D_GNU_SOURCE -DMR_SYSCONFDIR='""' -DMR_LOCALSTATEDIR='""' -DMR_DATADIR='""' -I"$source/lib" -I"$source/milter" -I. 2>/dev/null
 	report clang-tidy $?
 }
 lint_mandoc() {

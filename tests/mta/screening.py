@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import struct
@@ -15,7 +16,7 @@ import time
 
 import owners
 from imapclient import ImapClient
-from mailserver import Dovecot, Mailreeved, Postfix, Trouble, get, private_network, write
+from mailserver import Dovecot, Mailreeved, Postfix, Trouble, get, private_network, wait_for, write
 from owners import HOME, OFFICE
 from scene import Message, compare_event, policy, send
 from smtpclient import Client
@@ -127,11 +128,21 @@ class Site:
         self.state = self.copy_of_base()
         self.daemon.write(self.rules(self.state, screen=screen, **groups))
         mark = self.daemon.mark()
-        self.daemon.start()
         try:
+            self.start()
             yield mark
         finally:
             self.daemon.stop()
+
+    def start(self):
+        """mailreeved, and until Dovecot has noticed it: after a connection that broke it waits a while before the next."""
+        self.daemon.start()
+        carol = self.people["carol"]
+
+        def asked():
+            self.imap(OFFICE, carol.login, carol.password)
+            return not re.search(r"asked for 0 let in", self.mailreeve("status").stdout)
+        wait_for("Dovecot asks the login feed", asked, 70)
 
     def change(self, screen='tarpit = "0s"', **groups):
         """Another policy for the daemon that runs."""

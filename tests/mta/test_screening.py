@@ -55,17 +55,13 @@ def many_wrong_passwords(site):
         shown = site.mailreeve("show", "blocks")
         site.ok(shown.returncode == 0 and THIEF in shown.stdout, "show blocks has it", shown.stdout, shown.stderr)
         site.equal(len(site.of(mark, "source-blocked")), 1, "it is told once")
-        restart(site)
+        site.daemon.stop()
+        site.start()
         site.shut_out(site.imap, site.people["hanna"], THIEF, "after a restart", "screen-blocked", since=mark)
         done = site.mailreeve("unblock", THIEF)
         site.equal(done.returncode, 0, "unblock", done.stdout, done.stderr)
         site.wait(mark, "source-unblocked")
         site.equal(site.deliver(THIEF, [FRIEND]).last.code, 250, "then its mail passes")
-
-
-def restart(site):
-    site.daemon.stop()
-    site.daemon.start()
 
 
 def one_login_only(site):

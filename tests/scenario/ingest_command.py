@@ -202,7 +202,8 @@ def prints_the_facts_of_every_line(folder):
     played = subprocess.run([COMMAND, "replay", "-c", os.path.join(folder, "policy")], input=ran.stdout, check=False,
                             capture_output=True)
     yield "replay", (played.returncode, b":" in played.stderr.replace(b"replay:", b"")), (0, False)
-    yield "what is said", re.sub(r"\d+", "N", ran.stderr.decode()), "mailreeve ingest: N lines: N logins, N failed logins\n"
+    said = re.sub(r"\d+", "N", ran.stderr.decode())
+    yield "what is said", said, "mailreeve ingest: N lines: N logins, N failed logins\n"
 
 
 @test
@@ -211,7 +212,8 @@ def says_what_it_read(folder):
     good = [line for expected, line in corpus() if expected and expected["success"]][0]
     data = (good + "\n" + bad_login(1) + "\n\r\nno log at all\n" + "x" * 9000 + "\n").encode()
     said = json.loads(run("--facts", "--json", data=data).stderr)
-    yield "summary", said, {"lines": 4, "logins": 1, "failures": 1, "old": 0, "too_long": 1, "refused": 0, "not_told": 0}
+    yield "summary", said, {"lines": 4, "logins": 1, "failures": 1, "old": 0, "too_long": 1, "refused": 0,
+                            "not_told": 0}
 
 
 @test
@@ -458,7 +460,7 @@ login_feed: { listen = "" }
 
 @test
 def the_daemon_blocks(folder):
-    """Six wrong passwords in a log block their source in mailreeved; five do not; a daemon that restarts gets the rest."""
+    """Six wrong passwords in a log block their source in mailreeved, five do not; one that restarts gets the rest."""
     if not os.access(os.path.join(BUILD, "milter", "mailreeved"), os.X_OK):
         yield "mailreeved", "is not built; run make", ""
         return

@@ -616,6 +616,26 @@ START_TEST(from_a_proven_place_guessing_says_nothing)
 }
 END_TEST
 
+START_TEST(where_the_owner_reads_mail_is_no_strange_place)
+{
+	struct world w;
+	float strange;
+
+	set_up(&w);
+	live(&w, 120);
+	prepare(&w, 0);
+	w.sending.network = 4711;
+	w.sending.time_ms += 2 * DAY_MS; /* the episode at the usual place is over */
+	mr_hijack_look(&w.policy, &w.account, w.site, &w.sending, &w.evidence);
+	strange = w.evidence.channel[MR_CHANNEL_PLACE];
+	ck_assert_float_gt(strange, 0.5F);
+	w.sending.network_read = true;
+	mr_hijack_look(&w.policy, &w.account, w.site, &w.sending, &w.evidence);
+	ck_assert_float_lt(w.evidence.channel[MR_CHANNEL_PLACE], strange / 2);
+	tear_down(&w);
+}
+END_TEST
+
 START_TEST(a_weak_password_speaks_only_beside_others)
 {
 	struct world w;
@@ -836,6 +856,7 @@ static void add_all(TCase *tests)
 	tcase_add_test(tests, the_chart_of_days_keeps_small_counts);
 	tcase_add_test(tests, more_wrong_passwords_are_more_evidence);
 	tcase_add_test(tests, from_a_proven_place_guessing_says_nothing);
+	tcase_add_test(tests, where_the_owner_reads_mail_is_no_strange_place);
 	tcase_add_test(tests, a_weak_password_speaks_only_beside_others);
 	tcase_add_test(tests, logins_alone_neither_hold_nor_freeze);
 	tcase_add_test(tests, who_guessed_is_frozen_sooner);

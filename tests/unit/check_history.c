@@ -91,6 +91,23 @@ START_TEST(a_place_is_known_for_ninety_days_after_its_last_use)
 }
 END_TEST
 
+START_TEST(where_mail_is_read_is_known_from_logins_of_three_days)
+{
+	struct mr_history_use use = { .network = OFFICE, .logged_in = true };
+
+	set_up();
+	live(HOME, 5);
+	ck_assert(!mr_history_reads(&history, HOME, now_ms)); /* only mail came from there */
+	for (int day = 0; day < 3; day++) {
+		ck_assert(!mr_history_reads(&history, OFFICE, now_ms));
+		use.now_ms = now_ms += DAY_MS;
+		ck_assert(!mr_history_learn(&history, &use));
+	}
+	ck_assert(mr_history_reads(&history, OFFICE, now_ms));
+	ck_assert(!mr_history_reads(&history, 0, now_ms));
+}
+END_TEST
+
 START_TEST(an_unknown_network_teaches_no_place)
 {
 	set_up();
@@ -518,6 +535,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_place_is_known_after_an_hour);
 	tcase_add_test(tests, a_place_is_known_for_ninety_days_after_its_last_use);
+	tcase_add_test(tests, where_mail_is_read_is_known_from_logins_of_three_days);
 	tcase_add_test(tests, an_unknown_network_teaches_no_place);
 	tcase_add_test(tests, shared_and_own_networks_are_places_too);
 	tcase_add_test(tests, nobody_crowds_out_the_places_of_the_owner);

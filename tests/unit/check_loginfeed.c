@@ -101,7 +101,7 @@ START_TEST(heads)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		ck_assert_msg(fault_of(rows[i].fields, 100, true) == rows[i].fault, "%s", rows[i].fields);
 	ck_assert_int_eq(fault_of("Host: x", 100, false), MR_FEED_GOOD);
-	ck_assert_int_eq(fault_of("Host: x", 8193, false), MR_FEED_HEAD_LONG);
+	ck_assert_int_eq(fault_of("Host: x", 4097, false), MR_FEED_HEAD_LONG);
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /*
- * Lines of mail logs: what each line of tests/corpus/maillog becomes, their times, and that nothing that a client writes
- * changes the address.
+ * Lines of mail logs: what each line of tests/corpus/maillog becomes, their times, and that nothing that a client
+ * writes changes the address.
  */
 #include "replay/maillog.h"
 
@@ -214,8 +214,9 @@ START_TEST(no_login_changes_the_address)
 }
 END_TEST
 
-/* Whoever keeps the log may cut a line anywhere: half an address is none. Where the address comes after the login, a cut
- * right behind a login that looks like the end of a line cannot be seen; there only the bound on what is believed helps. */
+/* Whoever keeps the log may cut a line anywhere: half an address is none. Where the address comes after the login, a
+ * cut right behind a login that looks like the end of a line cannot be seen; there only the bound on what is believed
+ * helps. */
 START_TEST(a_cut_line_has_its_address_or_none)
 {
 	struct mr_log_login whole, part;

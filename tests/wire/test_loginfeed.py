@@ -134,6 +134,8 @@ def dovecot_asks(d):
               [200], "a target without a path")
     tap.equal(answers_in(raw(d, b"POST /?command=allow HTTP/1.0\r\nKEY\r\nContent-Length: 2\r\n\r\n{}")), [200], "HTTP/1.0")
     tap.equal(answers_in(raw(d, (POST + b"Content-Length: 2\r\n\r\n{}") * 3 + HIDDEN)), [200] * 4, "requests one behind the other")
+    many = {"X-%02d" % i: "y" * 50 for i in range(58)}
+    tap.equal(ask(c, **many)[0], 200, "a header of 3.8 KiB in 62 fields")
     c.request("POST", "/?command=allow", ALLOW, {"X-API-Key": KEYS[0], "Expect": "100-continue"})
     tap.equal(c.getresponse().status, 200, "Expect: 100-continue")
 
@@ -170,7 +172,7 @@ def keys(d):
         tap.equal(ask(c, key=None, Authorization=basic(key))[0], 200, "Basic, whoever the user is")
         tap.equal(ask(c, key=None, Authorization=basic(key, ""))[0], 200, "Basic without a user")
     refusals = set()
-    for key in ("", "x", KEYS[0][:-1], KEYS[0] + "x", KEYS[0].upper(), "y" * 4000):
+    for key in ("", "x", KEYS[0][:-1], KEYS[0] + "x", KEYS[0].upper(), "y" * 2000):
         refusals.add(str(ask(c, key=key)))
         refusals.add(str(ask(c, key=None, Authorization=basic(key))))
     for authorization in ("Basic", "Basic ", "Basic %%%", "Basic " + base64.b64encode(KEYS[0].encode()).decode(),
@@ -324,7 +326,7 @@ ODD = {
     "8-bit in the target": POST.replace(b"/?", b"/\xff\xfe?") + b"Content-Length: 2\r\n\r\n{}" + HIDDEN,
     "a space in the target": POST.replace(b"/?", b"/a b?") + b"Content-Length: 2\r\n\r\n{}" + HIDDEN,
     "65 fields": POST + b"".join(b"X-%d: y\r\n" % i for i in range(63)) + b"Content-Length: 2\r\n\r\n{}" + HIDDEN,
-    "a header of 9 KiB": POST + b"X: " + b"y" * 9000 + b"\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
+    "a header of 5 KiB": POST + b"X: " + b"y" * 5000 + b"\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
     "a header of 100 KiB": POST + b"X: " + b"y" * 100000 + b"\r\nContent-Length: 2\r\n\r\n{}" + HIDDEN,
     "a target of 20 KiB": POST.replace(b"/?", b"/" + b"y" * 20000 + b"?") + b"Content-Length: 2\r\n\r\n{}" + HIDDEN,
     "a GET with a body": b"GET /?command=ping HTTP/1.1\r\nHost: x\r\nKEY\r\nContent-Length: 5\r\n\r\n12345" + HIDDEN,
