@@ -77,8 +77,8 @@ const char *mr_policy_file(const struct mr_policy *policy);
  * ms, bytes or plain; booleans are 0 or 1. -4: there is no such setting of that type. */
 int mr_policy_get_text(const struct mr_policy *policy, const char *name, const char **value_r);
 int mr_policy_get_number(const struct mr_policy *policy, const char *name, int64_t *value_r);
-/* The i-th text of notices.to or notices.events; of notices.mail_password, with i = 0, what its file holds. Borrowed.
- * -4: there is none. */
+/* The i-th text of notices.to, notices.events or login_feed.keys; of notices.mail_password, with i = 0, what its file
+ * holds. Borrowed. -4: there is none. */
 int mr_policy_get_item(const struct mr_policy *policy, const char *name, size_t i, const char **value_r);
 /* Gives the caller's reference back. */
 void mr_policy_drop(struct mr_policy **policy);
@@ -291,8 +291,8 @@ int mr_frame_read(struct mr_frame *frame, int fd, const char **line_r, size_t *n
 
 /* ---- Vocabulary, for manuals, completion and tests ---- */
 
-/* One row of a table at a time: start with i = 0 until false. kind: "rule", "reason", "event", "setting", "lint".
- * Name and words are static. */
+/* One row of a table at a time: start with i = 0 until false. kind: "rule", "reason", "event", "channel", "setting",
+ * "lint". Name and words are static. */
 bool mr_vocabulary(const char *kind, size_t i, const char **name_r, const char **words_r);
 
 #ifdef __cplusplus

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ struct link {
 	struct mr_terms terms;
 	bool in_message;
 	bool one_too_many;
+	struct in6_addr client;    /* IPv4 mapped; what the session was told */
+	bool client_told;
 };
 
 /* libmilter hands no context to its callbacks, so there is one front for the process. */
@@ -192,11 +195,34 @@ static bool is_local_submission(SMFICTX *ctx, const struct mr_connect_info *info
 	       macro_number(ctx, "{client_port}", 65535) <= 0;
 }
 
+/* As struct link keeps it. */
+static void map_address(const void *address, size_t length, struct in6_addr *mapped_r)
+{
+	*mapped_r = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	memcpy(length == 4 ? mapped_r->s6_addr + 12 : mapped_r->s6_addr, address, length);
+}
+
+static void tell_connection(SMFICTX *ctx, struct link *link, struct mr_connect_info *info, struct mr_reply *reply_r)
+{
+	int64_t port = macro_number(ctx, "{daemon_port}", 65535);
+
+	info->listener = macro(ctx, "{daemon_name}");
+	info->server_name = macro(ctx, "j");
+	info->server_address = macro(ctx, "{daemon_addr}");
+	if (info->server_address == NULL)
+		info->server_address = macro(ctx, "{if_addr}");
+	info->server_port = port > 0 ? (unsigned)port : 0;
+	info->local = is_local_submission(ctx, info);
+	link->client_told = info->address != NULL;
+	if (link->client_told)
+		map_address(info->address, info->address_length, &link->client);
+	mr_session_connect(link->session, mr_clock_ms(), info, reply_r);
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct link *link = enter(ctx);
 	struct mr_connect_info info = { .size = sizeof(info), .client_name = name };
-	int64_t port = macro_number(ctx, "{daemon_port}", 65535);
 	struct mr_reply reply;
 	sfsistat status;
 
@@ -205,16 +231,40 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	if (link == NULL)
 		return leave(SMFIS_TEMPFAIL);
 	take_address(&info, address);
-	info.listener = macro(ctx, "{daemon_name}");
-	info.server_name = macro(ctx, "j");
-	info.server_address = macro(ctx, "{daemon_addr}");
-	if (info.server_address == NULL)
-		info.server_address = macro(ctx, "{if_addr}");
-	info.server_port = port > 0 ? (unsigned)port : 0;
-	info.local = is_local_submission(ctx, &info);
-	mr_session_connect(link->session, mr_clock_ms(), &info, &reply);
+	tell_connection(ctx, link, &info, &reply);
 	status = unanswered(link, SMFIP_NR_CONN);
 	return leave(status == SMFIS_NOREPLY ? status : mr_reply_send(ctx, &reply, false));
+}
+
+/* {client_addr} as text; false when it is none. */
+static bool read_client(const char *text, struct in6_addr *mapped_r)
+{
+	struct in_addr v4;
+
+	if (text == NULL)
+		return false;
+	if (strncasecmp(text, "IPv6:", 5) == 0)
+		text += 5;
+	if (inet_pton(AF_INET, text, &v4) != 1)
+		return inet_pton(AF_INET6, text, mapped_r) == 1;
+	map_address(&v4, sizeof(v4), mapped_r);
+	return true;
+}
+
+/* libmilter ignores a connection that follows on another (SMFIC_QUIT_NC) when it comes behind an abort, but keeps its
+ * macros. What belonged to the client before must not pass to the next: it is a connection all the same. */
+static void look_for_another_client(SMFICTX *ctx, struct link *link)
+{
+	struct mr_connect_info info = { .size = sizeof(info) };
+	struct in6_addr client;
+	struct mr_reply reply;
+
+	if (!link->client_told || !read_client(macro(ctx, "{client_addr}"), &client) ||
+	    memcmp(&client, &link->client, sizeof(client)) == 0)
+		return;
+	info.address = &client;
+	info.address_length = sizeof(client);
+	tell_connection(ctx, link, &info, &reply);
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *helo)
@@ -238,6 +288,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 		return leave(SMFIS_TEMPFAIL);
 	if (link->one_too_many)
 		return leave(mr_reply_overload(ctx));
+	look_for_another_client(ctx, link);
 	/* Counted before the flag is read, so that who stops sees either the message or the refusal. */
 	begin_message(link);
 	if (atomic_load(&front.stopping))

@@ -11,8 +11,8 @@
 
 enum { BASIC_MAX = 2048 };
 
-_Static_assert(MR_FEED_HASH == crypto_shorthash_siphashx24_BYTES && MR_FEED_HASH == crypto_shorthash_siphashx24_KEYBYTES,
-	       "SipHash-2-4 with 128 bits");
+_Static_assert(MR_FEED_HASH == crypto_shorthash_siphashx24_BYTES, "a hash of 128 bits");
+_Static_assert(MR_FEED_HASH == crypto_shorthash_siphashx24_KEYBYTES, "and a secret of as many");
 
 int mr_feedkeys_init(struct mr_feedkeys *keys)
 {

@@ -52,8 +52,3 @@ bool mr_feedwords_go_with(enum mr_feedword word, const char *method)
 {
 	return strcmp(method, "POST") == 0 || (word == MR_FEED_PING && strcmp(method, "GET") == 0);
 }
-
-bool mr_feedwords_have_body(enum mr_feedword word)
-{
-	return word == MR_FEED_ALLOW || word == MR_FEED_REPORT || word == MR_FEED_STATS;
-}

@@ -20,7 +20,5 @@ enum mr_feedword mr_feedwords_read(const char *target);
 bool mr_feedwords_are_printable(const char *target);
 /* Whether a word may be asked for by this method ("GET", "POST", ...). */
 bool mr_feedwords_go_with(enum mr_feedword word, const char *method);
-/* Whether a word brings a body that says of which login it is. */
-bool mr_feedwords_have_body(enum mr_feedword word);
 
 #endif

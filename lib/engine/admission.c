@@ -115,6 +115,8 @@ static void ask_screen(struct mr_entrance *e, struct refusal *r)
 	mr_screen_login(screen, &c, &answer);
 	if (answer.reason == MR_REASON_SCREEN_GUARD_FAILURES)
 		answer.reason = guarded;
+	if (answer.reason == MR_REASON_SOURCE_BLOCKED || answer.reason == MR_REASON_SCREEN_BLOCKED)
+		r->found.limit = NULL; /* it is not what is counted now that refuses */
 	if (answer.refuse && answer.reason == MR_REASON_SOURCE_BLOCKED)
 		r->reason = answer.reason;
 	else if (answer.refuse && !mr_screening_exempt(v))

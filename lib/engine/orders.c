@@ -173,7 +173,7 @@ static void set_block(struct carrying *c, struct mr_source *source, bool blocked
 	if (!blocked)
 		mr_company_forgive(source);
 	/* A person who lifts a block says that it was wrong, or is enough; time that is over says nothing. */
-	if (!blocked && was && !c->request->nothing_learned && source->offences > 0) {
+	if (!blocked && counted && !c->request->nothing_learned && source->offences > 0) {
 		source->offences--;
 		c->result->forgiven = true;
 	}

@@ -30,7 +30,8 @@ struct mr_str mr_screening_login_name(struct mr_str login, char *room)
 {
 	room[0] = '\0';
 	room[1] = 'L';
-	memcpy(room + 2, login.p, login.n);
+	if (login.n > 0)
+		memcpy(room + 2, login.p, login.n);
 	return (struct mr_str){ room, login.n + 2 };
 }
 
@@ -38,7 +39,8 @@ struct mr_str mr_screening_pair_name(struct mr_str login, const struct mr_ip *ip
 {
 	(void)mr_screening_source_name(ip, length, room);
 	room[1] = 'P';
-	memcpy(room + SOURCE_NAME, login.p, login.n);
+	if (login.n > 0)
+		memcpy(room + SOURCE_NAME, login.p, login.n);
 	return (struct mr_str){ room, login.n + SOURCE_NAME };
 }
 
@@ -104,12 +106,20 @@ void mr_screening_count(const struct mr_visitor *v, enum mr_signal signal, struc
 
 /* ---- Who is not asked ---- */
 
+static bool has_exemptions(const struct mr_policy *policy)
+{
+	for (size_t i = 0; i < policy->exemption_count; i++)
+		if (policy->exemptions[i].rules & MR_RULE_BIT(MR_RULE_SCREEN))
+			return true;
+	return false;
+}
+
 bool mr_screening_exempt(const struct mr_visitor *v)
 {
 	const struct mr_policy *policy = v->policy;
 	struct mr_subject subject;
 
-	if (policy->exemption_count == 0 && policy->screen.rule.except == NULL)
+	if (policy->screen.rule.except == NULL && !has_exemptions(policy))
 		return false;
 	mr_subject_connect(&subject, policy, v->connection, NULL, v->now_ms);
 	subject.login = v->login;
@@ -201,7 +211,7 @@ static void count_inside(const struct mr_visitor *v, enum mr_signal signal, uint
 	char room[SOURCE_NAME], text[MR_IP_TEXT_MAX];
 
 	mr_screening_count(v, signal, mr_screening_source_name(ip, ip->family == MR_IP_V4 ? 32 : 128, room), 1, item, true, &found);
-	if (found.limit != NULL && found.first && !mr_screening_exempt(v))
+	if (found.limit != NULL && found.first)
 		mr_screening_alert(v, mr_signal_row(signal)->reason, "the inside address ",
 		      (struct mr_str){ text, mr_ip_format(ip, text) },
 		      " looks like a router that hides outside connections behind itself: take it out of the trusted "
@@ -223,7 +233,7 @@ void mr_screening_signal(const struct mr_visitor *v, enum mr_signal signal, uint
 	if (mr_policy_mode(v->policy, &screen->rule) == MR_MODE_OFF || v->connection->local ||
 	    ip->family == MR_IP_UNKNOWN || mr_ip_is_loopback(ip))
 		return;
-	if (v->login.n > 0 && mr_screening_exempt(v))
+	if (mr_screening_exempt(v))
 		return; /* others of the same source are counted all the same */
 	if (mr_signal_row(signal)->of == MR_SIGNAL_OF_INSIDE) {
 		if (is_inside(v))

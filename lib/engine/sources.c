@@ -154,7 +154,7 @@ void mr_screening_source_passed(const struct mr_visitor *v, unsigned length, con
 	struct mr_prefix prefix;
 	char text[MR_PREFIX_TEXT_MAX];
 	struct mr_str shown;
-	enum outcome outcome = mr_screening_exempt(v) ? ALREADY : judge_source(v, length, reason, event.id, &source);
+	enum outcome outcome = judge_source(v, length, reason, event.id, &source);
 
 	if (outcome == ALREADY)
 		return;

@@ -75,7 +75,7 @@ static void lint_places(struct mr_builder *b, const struct mr_location_entry *en
 			entry->rule.cannot_tell == MR_ACCEPT
 				? ": logins from everywhere pass"
 				: ": with this cannot_tell no login passes",
-			no_country ? "geo.country = \"/usr/share/GeoIP/country.mmdb\"" : "geo.asn = \"/usr/share/GeoIP/asn.mmdb\"");
+			no_country ? "geo.country = \"/var/lib/GeoIP/country.mmdb\"" : "geo.asn = \"/var/lib/GeoIP/asn.mmdb\"");
 }
 
 void mr_lint_location(struct mr_builder *b)

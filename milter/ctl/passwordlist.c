@@ -93,6 +93,16 @@ static int make_table(struct mr_password_list *list, size_t size)
 	return 0;
 }
 
+static int grow(uint32_t **numbers, size_t room)
+{
+	uint32_t *grown = realloc(*numbers, room * sizeof(*grown));
+
+	if (grown == NULL)
+		return -1;
+	*numbers = grown;
+	return 0;
+}
+
 static int make_room(struct mr_password_list *list, size_t n)
 {
 	if (list->bytes_n + n + 1 > list->bytes_room) {
@@ -106,12 +116,8 @@ static int make_room(struct mr_password_list *list, size_t n)
 	}
 	if (list->n == list->room) {
 		size_t room = list->room == 0 ? 1 << 16 : 2 * list->room;
-		uint32_t *begin = realloc(list->begin, room * sizeof(*begin));
-		uint32_t *rank = begin != NULL ? realloc(list->rank, room * sizeof(*rank)) : NULL;
 
-		list->begin = begin != NULL ? begin : list->begin;
-		list->rank = rank != NULL ? rank : list->rank;
-		if (rank == NULL)
+		if (grow(&list->begin, room) != 0 || grow(&list->rank, room) != 0)
 			return -1;
 		list->room = room;
 	}

@@ -104,15 +104,15 @@ int mr_password_work_plan(struct mr_password_work *work, const struct mr_passwor
 
 void mr_password_work_mark(const struct mr_password_work *work, unsigned char mark_r[32])
 {
-	unsigned char parts[96] = { 0 };
+	unsigned char parts[64 + 4 * (MR_PASSWORD_STAGES + 2)] = { 0 };
 
 	memcpy(parts, work->file_mark, 32);
 	mr_password_list_mark(work->list, parts + 32);
-	for (unsigned s = 0; s <= MR_PASSWORD_STAGES && s < 6; s++)
+	for (unsigned s = 0; s <= MR_PASSWORD_STAGES; s++)
 		for (unsigned b = 0; b < 4; b++)
 			parts[64 + 4 * s + b] = (unsigned char)(work->stage[s] >> (8 * b));
 	for (unsigned b = 0; b < 4; b++)
-		parts[88 + b] = (unsigned char)((unsigned)work->year >> (8 * b));
+		parts[sizeof(parts) - 4 + b] = (unsigned char)((unsigned)work->year >> (8 * b));
 	(void)crypto_generichash(mark_r, 32, parts, sizeof(parts), NULL, 0);
 }
 

@@ -135,14 +135,26 @@ class Site:
             self.daemon.stop()
 
     def start(self):
-        """mailreeved, and until Dovecot has noticed it: after a connection that broke it waits a while before the next."""
+        """mailreeved, and Dovecot anew: when the feed has closed connections to it, it asks for up to a minute or two nobody,
+        so that its logins go on."""
         self.daemon.start()
-        carol = self.people["carol"]
+        self.dovecot.stop()
+        self.dovecot.start()
+        self.await_asked()
 
-        def asked():
+    def asked(self):
+        """How many logins the feed was asked for and let in."""
+        said = re.search(r"asked for ([0-9,]+) let in", self.mailreeve("status").stdout)
+        return int(said[1].replace(",", "")) if said else 0
+
+    def await_asked(self):
+        """Until Dovecot asks the feed again."""
+        carol, before = self.people["carol"], self.asked()
+
+        def does():
             self.imap(OFFICE, carol.login, carol.password)
-            return not re.search(r"asked for 0 let in", self.mailreeve("status").stdout)
-        wait_for("Dovecot asks the login feed", asked, 70)
+            return self.asked() > before
+        wait_for("Dovecot asks the login feed", does, 150)
 
     def change(self, screen='tarpit = "0s"', **groups):
         """Another policy for the daemon that runs."""

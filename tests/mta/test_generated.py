@@ -100,7 +100,7 @@ def judge_paths(daemon, recipients):
 def recorded(path, messages):
     """The recipients that mailreeved has recorded, when all messages are there."""
     def look():
-        lines = mailserver.read(path).splitlines(keepends=True)
+        lines = [line for line in mailserver.read(path).splitlines(keepends=True) if '"fact":"message"' in line]
         return lines if len([line for line in lines if line.endswith("\n")]) >= messages else None
 
     facts = [json.loads(line) for line in wait_for("the recorded facts", look)]

@@ -261,6 +261,21 @@ START_TEST(unknown_recipients_and_connections_block_too)
 }
 END_TEST
 
+START_TEST(an_excepted_source_does_not_count_against_its_neighbours)
+{
+	policy->screen.rule.except = networks_of(THIEF);
+	limit(MR_SIGNAL_RELAY_ATTEMPTS, 2, HOUR);
+	start(policy);
+	policy->relay.rule.mode = MR_MODE_ENFORCE;
+	for (int n = 0; n < 30; n++) {
+		connect_as(n < 29 ? THIEF : "198.51.100.67");
+		say_mail("<x@elsewhere.example>", NULL);
+		say_rcpt("<y@away.example>");
+	}
+	ck_assert_uint_eq(told("source-blocked"), 0);
+}
+END_TEST
+
 START_TEST(neighbours_are_blocked_together_when_all_attack)
 {
 	char address[24];
@@ -394,6 +409,7 @@ main(void)
 	tcase_add_test(tests, an_office_behind_one_address_is_not_blocked);
 	tcase_add_test(tests, guessed_then_logged_in_is_told);
 	tcase_add_test(tests, unknown_recipients_and_connections_block_too);
+	tcase_add_test(tests, an_excepted_source_does_not_count_against_its_neighbours);
 	tcase_add_test(tests, neighbours_are_blocked_together_when_all_attack);
 	tcase_add_test(tests, an_inside_address_with_many_names_is_told_of);
 	tcase_add_test(tests, observe_blocks_nobody_and_says_whom_it_would);

@@ -145,9 +145,10 @@ def facts(d):
     s = mc.opened(d.socket)
     s.message(queue_id="4FACT")
     s.quit()
-    wait_for("a fact", lambda: os.path.exists(path) and os.path.getsize(path) > 0)
+    wait_for("a fact", lambda: os.path.exists(path) and '"message"' in open(path).read())
     with open(path) as file:
-        tap.ok('"message"' in file.readline(), "facts are recorded")
+        kinds = [json.loads(line)["fact"] for line in file if line.endswith("\n")]
+    tap.equal(kinds, ["connect", "message"], "facts are recorded")
     done = d.mailreeve("replay", "-c", d.policy_file, path)
     tap.ok(done.returncode == 0 and '"verdict"' in done.stdout, "and replay takes them", done)
 
