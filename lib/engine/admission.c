@@ -12,7 +12,7 @@
 #include "core/window.h"
 #include "engine/entrance.h"
 
-enum { REFUSAL_WINDOW_MS = 600000, TOLD_OF_ALL = 50 };
+enum { PAUSE_MS = 600000, BLOCKED_PAUSE_MS = 86400000, TOLD_OF_ALL = 50 };
 
 /* What an answer came to. */
 struct refusal {
@@ -107,7 +107,8 @@ static void ask_screen(struct mr_entrance *e, struct refusal *r)
 	}
 	if (!c.blocked_by_order && mr_policy_mode(v->policy, &screen->rule) == MR_MODE_OFF)
 		return;
-	if (e->readable && ip->family != MR_IP_UNKNOWN)
+	/* A web mail on this host comes from no place that could be known: what strangers do must not shut its users out. */
+	if (e->readable && ip->family != MR_IP_UNKNOWN && !mr_ip_is_loopback(ip))
 		look_at_counters(e, &c, r, &guarded);
 	if (ip->family != MR_IP_UNKNOWN)
 		(void)is_passed(e, MR_SIGNAL_LOGIN_FAILURES, mr_screening_source_name(ip, mr_entrance_source_length(e), room), &c.half,
@@ -157,18 +158,18 @@ static void ask_location(const struct mr_entrance *e, struct refusal *r)
 		refuse(r, v, &entry->rule, finding.reason);
 }
 
-/* How often this happened to name in a run without a pause; 0: nobody can tell. */
-static uint32_t count_run(const struct mr_visitor *v, struct mr_str name)
+/* How often this happened to name in a run without a pause of that length; 0: nobody can tell. */
+static uint32_t count_run(const struct mr_visitor *v, struct mr_str name, int64_t pause_ms)
 {
 	struct mr_window window = { .size = mr_window_size(MR_FORM_COUNT, UINT32_MAX), .form = MR_FORM_COUNT,
-				    .length_ms = REFUSAL_WINDOW_MS };
+				    .length_ms = pause_ms };
 	struct mr_key key;
 	uint32_t run;
 	bool fresh;
 
 	mr_store_key(v->engine->store, MR_KEY_WINDOW, 0, name, &key);
 	window.memory = mr_store_window_get(v->engine->store, &key, window.size, v->state_ms,
-					    mr_window_reach(REFUSAL_WINDOW_MS), &fresh);
+					    mr_window_reach(pause_ms), &fresh);
 	if (window.memory == NULL)
 		return 0;
 	run = mr_window_refuse(&window, v->state_ms);
@@ -184,21 +185,24 @@ static bool is_power_of_ten(uint32_t n)
 }
 
 /* The refusals of one login from one source are told the first time, the tenth, the hundredth ...; and so are those of all
- * sources at one login, or of all logins at one source, after some. A botnet does not fill the log. */
+ * sources at one login, or of all logins at one source, after some. A botnet does not fill the log: its sources come back
+ * after hours, so that what is blocked is told of about once a day; that it is blocked was told before. */
 static bool is_told(struct mr_entrance *e, const struct refusal *r)
 {
 	const struct mr_visitor *v = &e->visitor;
 	const struct mr_ip *ip = &e->connection.client_ip;
-	bool by_login = e->readable && r->reason != MR_REASON_SCREEN_BLOCKED && r->would != MR_REASON_SCREEN_BLOCKED;
+	bool blocked = r->reason == MR_REASON_SCREEN_BLOCKED || r->would == MR_REASON_SCREEN_BLOCKED;
+	bool by_login = e->readable && !blocked;
+	int64_t pause = blocked ? BLOCKED_PAUSE_MS : PAUSE_MS;
 	char room[32];
 	uint32_t run;
 
 	if (ip->family == MR_IP_UNKNOWN)
 		return true;
-	if (!is_power_of_ten(count_run(v, mr_entrance_pair_name(e, mr_entrance_source_length(e)))))
+	if (!is_power_of_ten(count_run(v, mr_entrance_pair_name(e, mr_entrance_source_length(e)), pause)))
 		return false;
 	run = count_run(v, by_login ? mr_entrance_login_name(e)
-				    : mr_screening_source_name(ip, mr_entrance_source_length(e), room));
+				    : mr_screening_source_name(ip, mr_entrance_source_length(e), room), pause);
 	return run <= TOLD_OF_ALL || is_power_of_ten(run);
 }
 

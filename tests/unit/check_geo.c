@@ -28,9 +28,9 @@ static char folder[] = "/tmp/check_geo-XXXXXX";
 
 /* ---- Helpers ---- */
 
-static void path_of(const char *name, char path_r[200])
+static void path_of(const char *name, char path_r[400])
 {
-	snprintf(path_r, 200, "%s/%s", folder, name);
+	snprintf(path_r, 400, "%s/%s", folder, name);
 }
 
 static struct mr_ip ip_of(const char *text)
@@ -60,7 +60,7 @@ static struct mr_policy *policy_of(const char *settings)
 /* A policy that names this file for countries, or for systems, and more settings. */
 static struct mr_policy *policy_naming(const char *what, const char *name, const char *more)
 {
-	char path[200], settings[500];
+	char path[400], settings[1000];
 
 	path_of(name, path);
 	snprintf(settings, sizeof(settings), "%s = \"%s\" %s", what, path, more);
@@ -120,7 +120,7 @@ static void expect_refused(struct mr_policy *policy, const char *part, const cha
 
 static void copy_file(const char *from, const char *to)
 {
-	char bytes[65536], source[200], target[200];
+	char bytes[65536], source[400], target[400];
 	FILE *in, *out;
 	size_t n;
 
@@ -292,7 +292,7 @@ END_TEST
 
 START_TEST(one_file_for_both)
 {
-	char path[200], settings[600];
+	char path[400], settings[1000];
 	struct mr_policy *policy;
 	struct mr_geo_place place;
 	struct mr_geo *geo;
@@ -318,7 +318,7 @@ END_TEST
 
 START_TEST(spoilt_files_are_refused)
 {
-	char where[200], name[300], why[256];
+	char where[400], name[300], why[256];
 	struct dirent *entry;
 	unsigned count = 0;
 	DIR *files;
@@ -380,7 +380,7 @@ END_TEST
 
 START_TEST(refusals_in_words)
 {
-	char path[200];
+	char path[400];
 
 	expect_refused(policy_naming("country", "absent.mmdb", ""), "geo.country: ", "put a database there");
 	expect_refused(policy_naming("asn", "absent/x.mmdb", ""), "No such file", "correct the path");
@@ -404,7 +404,7 @@ END_TEST
 
 START_TEST(half_of_it_is_better_than_nothing)
 {
-	char good[200], bad[200], settings[600], why[256];
+	char good[400], bad[400], settings[1000], why[256];
 	struct mr_policy *policy;
 	struct mr_geo *geo = NULL;
 
@@ -446,7 +446,7 @@ END_TEST
 START_TEST(replaced_files_are_seen)
 {
 	struct mr_policy *policy, *other;
-	char path[200], fresh[200];
+	char path[400], fresh[400];
 	struct mr_geo *geo, *next;
 
 	copy_file("country.mmdb", "live.mmdb");
