@@ -158,18 +158,19 @@ static void ask_location(const struct mr_entrance *e, struct refusal *r)
 		refuse(r, v, &entry->rule, finding.reason);
 }
 
-/* How often this happened to name in a run without a pause of that length; 0: nobody can tell. */
-static uint32_t count_run(const struct mr_visitor *v, struct mr_str name, int64_t pause_ms)
+/* How often this happened to name in a run without a pause; 0: nobody can tell. episode: runs of another are others. */
+static uint32_t count_run(const struct mr_visitor *v, struct mr_str name, unsigned episode)
 {
 	struct mr_window window = { .size = mr_window_size(MR_FORM_COUNT, UINT32_MAX), .form = MR_FORM_COUNT,
-				    .length_ms = pause_ms };
+				    .length_ms = episode != 0 ? BLOCKED_PAUSE_MS : PAUSE_MS };
 	struct mr_key key;
 	uint32_t run;
 	bool fresh;
 
 	mr_store_key(v->engine->store, MR_KEY_WINDOW, 0, name, &key);
+	mr_store_window_key(&key, episode);
 	window.memory = mr_store_window_get(v->engine->store, &key, window.size, v->state_ms,
-					    mr_window_reach(pause_ms), &fresh);
+					    mr_window_reach(window.length_ms), &fresh);
 	if (window.memory == NULL)
 		return 0;
 	run = mr_window_refuse(&window, v->state_ms);
@@ -186,23 +187,24 @@ static bool is_power_of_ten(uint32_t n)
 
 /* The refusals of one login from one source are told the first time, the tenth, the hundredth ...; and so are those of all
  * sources at one login, or of all logins at one source, after some. A botnet does not fill the log: its sources come back
- * after hours, so that what is blocked is told of about once a day; that it is blocked was told before. */
+ * after hours, so that those of a blocked source are counted for each block anew and not after each pause. */
 static bool is_told(struct mr_entrance *e, const struct refusal *r)
 {
 	const struct mr_visitor *v = &e->visitor;
 	const struct mr_ip *ip = &e->connection.client_ip;
 	bool blocked = r->reason == MR_REASON_SCREEN_BLOCKED || r->would == MR_REASON_SCREEN_BLOCKED;
 	bool by_login = e->readable && !blocked;
-	int64_t pause = blocked ? BLOCKED_PAUSE_MS : PAUSE_MS;
+	/* One that no counter has: those say their window in seconds. */
+	unsigned block = blocked ? 1u << 31 | (unsigned)(r->until_ms / 1000 & INT32_MAX) : 0;
 	char room[32];
 	uint32_t run;
 
 	if (ip->family == MR_IP_UNKNOWN)
-		return true;
-	if (!is_power_of_ten(count_run(v, mr_entrance_pair_name(e, mr_entrance_source_length(e)), pause)))
+		return is_power_of_ten(count_run(v, mr_entrance_login_name(e), block));
+	if (!is_power_of_ten(count_run(v, mr_entrance_pair_name(e, mr_entrance_source_length(e)), block)))
 		return false;
 	run = count_run(v, by_login ? mr_entrance_login_name(e)
-				    : mr_screening_source_name(ip, mr_entrance_source_length(e), room), pause);
+				    : mr_screening_source_name(ip, mr_entrance_source_length(e), room), block);
 	return run <= TOLD_OF_ALL || is_power_of_ten(run);
 }
 

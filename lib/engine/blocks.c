@@ -27,7 +27,8 @@ bool mr_orders_budget(struct mr_budget *b, const struct mr_rate *rate, int64_t n
 			b->count++;
 	}
 	pthread_mutex_unlock(&b->lock);
-	return used < rate->most;
+	/* What lies further back than the memory is not known, so more than it holds is never given. */
+	return used < rate->most && (used < MR_ENGINE_BUDGET_MAX || rate->most == UINT64_MAX);
 }
 
 static void remember(struct mr_budget *b, int64_t time_ms)
@@ -124,7 +125,7 @@ static void forget_watched(struct mr_engine *engine, int64_t now_ms, struct mr_s
 	source = mr_store_source_get(engine->store, &key, now_ms, false, &fresh);
 	if (source == NULL)
 		return;
-	if (source->state == MR_ACCOUNT_WATCHED) {
+	if (source->state == MR_ACCOUNT_WATCHED && now_ms >= source->until_ms) {
 		source->state = MR_ACCOUNT_NORMAL;
 		if (source->prefix <= 128)
 			atomic_fetch_sub(&engine->blocks[source->prefix], 1u);
@@ -135,8 +136,8 @@ static void forget_watched(struct mr_engine *engine, int64_t now_ms, struct mr_s
 static void end_one(struct mr_engine *engine, int64_t now_ms, bool source, struct mr_str name)
 {
 	struct mr_order_request request = { .kind = source ? MR_ORDER_UNBLOCK : MR_ORDER_THAW, .subject = name,
-					    .operator_name = MR_STR("mailreeved"),
-					    .reason = MR_STR("the time is over"), .nothing_learned = true };
+					    .operator_name = MR_STR(MR_ORDER_BY_TIME),
+					    .reason = MR_STR("the time is over"), .nothing_learned = true, .when_over = true };
 	struct mr_order_result result;
 
 	(void)mr_orders_give(engine, now_ms, &request, &result);

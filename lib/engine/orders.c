@@ -10,6 +10,7 @@
 #include "core/history.h"
 #include "engine/lines.h"
 #include "engine/orderwords.h"
+#include "engine/screening.h"
 #include "engine/sending.h"
 #include "eventlog/factline.h"
 #include "model/login.h"
@@ -68,6 +69,12 @@ static void change_standing(struct carrying *c, struct mr_account *account)
 	}
 }
 
+/* until_ms: of a block, a hold or a freeze. */
+static bool is_too_early(const struct carrying *c, int64_t until_ms)
+{
+	return c->request->when_over && (until_ms == 0 || c->state_ms < until_ms);
+}
+
 /* *copy_r: the record after the change. MR_ERR_NOTFOUND when there is nothing to thaw. */
 static int change_account(struct carrying *c, enum mr_account_kind kind, struct mr_str name,
 			  struct mr_account *copy_r)
@@ -83,6 +90,10 @@ static int change_account(struct carrying *c, enum mr_account_kind kind, struct 
 	if (fresh) {
 		account->first_ms = account->last_ms = c->state_ms;
 		mr_habit_begin(&account->habit, c->state_ms);
+	}
+	if (is_too_early(c, account->standing.until_ms)) {
+		mr_store_account_done(c->engine->store, account, false);
+		return MR_ERR_STATE;
 	}
 	change_standing(c, account);
 	*copy_r = *account;
@@ -154,7 +165,8 @@ static int order_account(struct carrying *c)
 	mr_orderwords_put(c->result->name, sizeof(c->result->name), (struct mr_str){ name, n });
 	err = change_account(c, source ? MR_ACCOUNT_SOURCE : MR_ACCOUNT_LOGIN, (struct mr_str){ name, n }, &copy);
 	/* Mail that nobody logged in for may be an account under a sender's or a script's name. */
-	for (enum mr_account_kind kind = MR_ACCOUNT_SCRIPT; err == MR_ERR_NOTFOUND && kind <= MR_ACCOUNT_SENDER; kind++)
+	for (enum mr_account_kind kind = MR_ACCOUNT_SCRIPT; (err == MR_ERR_NOTFOUND || err == MR_ERR_STATE) &&
+	     kind <= MR_ACCOUNT_SENDER; kind++)
 		err = change_account(c, kind, c->request->subject, &copy);
 	return err == MR_OK ? commit(c, &copy, NULL) : err;
 }
@@ -198,13 +210,18 @@ static int change_source(struct carrying *c, const struct mr_prefix *prefix, str
 		source->first_ms = source->last_ms = c->state_ms;
 		source->prefix = (uint8_t)mr_sending_prefix(&prefix->ip, prefix->length, source->address);
 	}
+	if (is_too_early(c, source->until_ms)) {
+		mr_store_source_done(c->engine->store, source, false);
+		return MR_ERR_STATE;
+	}
 	set_block(c, source, block);
 	*copy_r = *source;
 	mr_store_source_done(c->engine->store, source, true);
 	return MR_OK;
 }
 
-/* A source may be blocked by its address, and as the sender of mail that nobody logged in for. */
+/* A source may be blocked by its address, and as the sender of mail that nobody logged in for. Who lifts a block means
+ * both, and what was counted, which would block it again at once; the end of a block's time is the end of that block. */
 static int order_source(struct carrying *c)
 {
 	struct mr_source source;
@@ -220,16 +237,23 @@ static int order_source(struct carrying *c)
 	n = mr_prefix_format(&prefix, text);
 	mr_orderwords_put(c->result->name, sizeof(c->result->name), (struct mr_str){ text, n });
 	err = change_source(c, &prefix, &source);
-	if (c->request->kind == MR_ORDER_UNBLOCK) {
+	if (c->request->kind == MR_ORDER_UNBLOCK && !c->request->when_over) {
 		enum mr_account_state before = c->result->before;
 
 		n = mr_ip_format(&prefix.ip, text);
 		account_err = change_account(c, MR_ACCOUNT_SOURCE, (struct mr_str){ text, n }, &account);
 		if (account_err != MR_OK || c->result->before < before)
 			c->result->before = before;
+		mr_screening_forget(c->engine, c->policy, &prefix, c->state_ms);
 	}
-	if (err != MR_OK && account_err != MR_OK)
+	if (err != MR_OK && account_err != MR_OK) {
+		/* No record is there to keep, but what was counted is forgotten: replay has to forget it as well. */
+		if (c->request->kind == MR_ORDER_UNBLOCK && !c->request->when_over) {
+			begin_order(c);
+			write_fact(c);
+		}
 		return err;
+	}
 	return commit(c, account_err == MR_OK ? &account : NULL, err == MR_OK ? &source : NULL);
 }
 
@@ -293,7 +317,8 @@ int mr_orders_give(struct mr_engine *engine, int64_t now_ms, const struct mr_ord
 	mr_lines_new_id(engine, now_ms, result_r->event_id);
 	mr_orderwords_put(result_r->name, sizeof(result_r->name), request->subject);
 	err = source ? order_source(&c) : order_account(&c);
-	if (err == MR_OK || err == MR_ERR_NOTFOUND || err == MR_ERR_IO)
+	/* That nothing of the name was found is told to who asked, and the end of a time was asked for by nobody. */
+	if (err == MR_OK || (err == MR_ERR_NOTFOUND && !request->when_over) || err == MR_ERR_IO)
 		say_order(&c);
 	mr_policy_drop(&c.policy);
 	return err;

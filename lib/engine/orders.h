@@ -8,6 +8,9 @@
 #include "engine/engine.h"
 #include "engine/session.h"
 
+/* Who ends what is over by its time. */
+#define MR_ORDER_BY_TIME "mailreeved"
+
 /* What somebody orders. */
 struct mr_order_request {
 	enum mr_order_kind kind;
@@ -16,6 +19,8 @@ struct mr_order_request {
 	struct mr_str reason;
 	int64_t time_ms;               /* 0: no end */
 	bool nothing_learned;          /* a thaw after a real theft: the evidence goes, and nothing is learned from it */
+	bool when_over;                /* a thaw or unblock of what is over by its time, and of nothing else; MR_ERR_STATE: it
+	                                * is not, somebody may have ordered anew */
 	struct mr_str fact_id;
 	bool fact_id_is_number;
 };

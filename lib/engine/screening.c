@@ -70,6 +70,14 @@ static void join(struct mr_screening *found, const struct mr_screen_limit *limit
 	show_count(found, limit, count);
 }
 
+static void window_key(struct mr_store *store, const struct mr_screen_limit *limit, struct mr_str name,
+		       struct mr_key *key_r)
+{
+	mr_store_key(store, MR_KEY_WINDOW, 0, name, key_r);
+	mr_store_window_key(key_r, 1u + (unsigned)limit->signal +
+			    MR_SIGNAL_COUNT * (unsigned)(limit->rate.window_ms / MS_PER_SECOND));
+}
+
 static void count_one(const struct mr_visitor *v, const struct mr_screen_limit *limit, struct mr_str name,
 		      unsigned factor, uint32_t item, bool add, struct mr_screening *found)
 {
@@ -81,8 +89,7 @@ static void count_one(const struct mr_visitor *v, const struct mr_screen_limit *
 	void *window;
 	bool fresh;
 
-	mr_store_key(store, MR_KEY_WINDOW, 0, name, &key);
-	mr_store_window_key(&key, 1u + (unsigned)limit->signal + MR_SIGNAL_COUNT * (unsigned)(limit->rate.window_ms / MS_PER_SECOND));
+	window_key(store, limit, name, &key);
 	window = add ? mr_store_window_get(store, &key, size, v->state_ms, idle, &fresh)
 		     : mr_store_window_find(store, &key, size, v->state_ms, idle);
 	if (add && window != NULL)
@@ -102,6 +109,34 @@ void mr_screening_count(const struct mr_visitor *v, enum mr_signal signal, struc
 	for (size_t i = 0; i < screen->limit_count; i++)
 		if (screen->limits[i].signal == signal)
 			count_one(v, &screen->limits[i], name, factor, item, add, found);
+}
+
+static void forget_one(struct mr_store *store, const struct mr_screen_limit *limit, struct mr_str name, unsigned factor,
+		       int64_t state_ms)
+{
+	size_t size = mr_screen_window_size(limit, factor);
+	struct mr_key key;
+	void *window;
+
+	window_key(store, limit, name, &key);
+	window = mr_store_window_find(store, &key, size, state_ms, mr_screen_window_idle(limit));
+	if (window == NULL)
+		return;
+	memset(window, 0, size);
+	mr_store_window_done(store, window, true);
+}
+
+void mr_screening_forget(struct mr_engine *engine, const struct mr_policy *policy, const struct mr_prefix *prefix,
+			 int64_t state_ms)
+{
+	const struct mr_screen_policy *screen = &policy->screen;
+	unsigned factor = prefix->length == mr_screening_length(screen, &prefix->ip) ? 1 : screen->wide_factor;
+	char room[SOURCE_NAME];
+	struct mr_str name = mr_screening_source_name(&prefix->ip, prefix->length, room);
+
+	for (size_t i = 0; i < screen->limit_count; i++)
+		if (mr_signal_row(screen->limits[i].signal)->of == MR_SIGNAL_OF_SOURCE)
+			forget_one(engine->store, &screen->limits[i], name, factor, state_ms);
 }
 
 /* ---- Who is not asked ---- */

@@ -55,6 +55,10 @@ bool mr_screening_exempt(const struct mr_visitor *visitor);
 /* Somebody used the source well. */
 void mr_screening_welcome(const struct mr_visitor *visitor);
 
+/* What was counted of the sources of exactly this prefix goes: somebody says that it was harmless, or is over. */
+void mr_screening_forget(struct mr_engine *engine, const struct mr_policy *policy, const struct mr_prefix *prefix,
+			 int64_t state_ms);
+
 /* How a source stands. */
 enum mr_source_block { MR_SOURCE_FREE, MR_SOURCE_WATCHED, MR_SOURCE_SCREENED, MR_SOURCE_ORDERED };
 /* The hardest of the blocks that hold for ip now; *source_r: a copy of the record, of key.bytes 0 when there is none. */

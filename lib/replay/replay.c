@@ -199,7 +199,8 @@ static bool order_kind(struct mr_str order, enum mr_order_kind *kind_r)
 	return false;
 }
 
-/* An order as an operator gave it. Whom nobody knows can be thawed all the same: the line says that it was asked. */
+/* An order as an operator gave it. Whom nobody knows can be thawed all the same: the line says that it was asked. What
+ * ended by its time when it was recorded ends only if it is over here as well: the policy may be another. */
 static int play_control(struct mr_replay *replay, const struct mr_fact *fact, const char **why_r)
 {
 	const struct mr_control *control = &fact->control;
@@ -207,6 +208,7 @@ static int play_control(struct mr_replay *replay, const struct mr_fact *fact, co
 					    .reason = control->reason, .time_ms = control->time_ms,
 					    .nothing_learned = !control->learn, .fact_id = fact->id,
 					    .fact_id_is_number = fact->id_is_number };
+	bool by_time = !control->learn && mr_str_equal(control->operator_name, MR_STR(MR_ORDER_BY_TIME));
 	struct mr_order_result result;
 	int err;
 
@@ -214,10 +216,11 @@ static int play_control(struct mr_replay *replay, const struct mr_fact *fact, co
 		*why_r = "\"order\" must be freeze, hold, thaw, block or unblock";
 		return MR_ERR_SYNTAX;
 	}
+	request.when_over = by_time && (request.kind == MR_ORDER_THAW || request.kind == MR_ORDER_UNBLOCK);
 	err = mr_orders_give(replay->engine, replay->now_ms, &request, &result);
 	if (err == MR_ERR_SYNTAX)
 		*why_r = "\"subject\" is neither a login nor an address";
-	return err == MR_ERR_NOTFOUND ? MR_OK : err;
+	return err == MR_ERR_NOTFOUND || err == MR_ERR_STATE ? MR_OK : err;
 }
 
 int mr_replay_line(struct mr_replay *replay, const char *line, size_t length, unsigned *column_r, const char **why_r)

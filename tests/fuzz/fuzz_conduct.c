@@ -3,7 +3,8 @@
  * or an order: what happened, who, from where, to how many and whom, size, time since the one before.
  *
  * What must hold: state never grows past its bound; no refusal, hold or delay without a reason; an account that is frozen
- * sends nothing until it is thawed, and no wrong password freezes one; every block has an end; the facts that the live run recorded give the same verdicts when they are replayed.
+ * sends nothing until it is thawed, and no wrong password freezes one; every block of screening has an end; the facts that
+ * the live run recorded give the same verdicts, refused logins, guards and blocks when they are replayed.
  */
 #include <jansson.h>
 #include <string.h>
@@ -26,11 +27,11 @@ static const char policy_text[] =
 	"state: { directory = \"none\" accounts = 1000 sources = 1000 windows = \"1M\" }\n"
 	"log: { events = \"none\" facts = \"/nowhere/facts\" }\n";
 
-/* What became of the messages of one run. */
+/* What became of the messages and logins of one run. */
 struct run {
 	size_t count;
 	struct {
-		char verdict[12], reason[40];
+		char verdict[16], reason[40];
 	} messages[MESSAGES_MAX];
 };
 
@@ -55,6 +56,13 @@ static void note_frozen(const json_t *event, bool is)
 		frozen[name[4] - 'a'] = is;
 }
 
+/* A line that replay has to write as well. That an operator's order found nothing to do is told, but it is no fact. */
+static bool is_compared(const char *action)
+{
+	return strcmp(action, "verdict") == 0 || strcmp(action, "login-refused") == 0 || strcmp(action, "login-guarded") == 0 ||
+	       strcmp(action, "source-blocked") == 0;
+}
+
 static void take_line(void *context, const char *line, size_t length)
 {
 	struct run *run = context;
@@ -70,10 +78,11 @@ static void take_line(void *context, const char *line, size_t length)
 		MUST(text_of(own, "reason")[0] != '\0');
 	if (strcmp(action, "account-thawed") == 0 || strcmp(action, "account-held") == 0)
 		note_frozen(event, false); /* an operator may lessen a freeze to a hold */
-	if (strcmp(action, "verdict") == 0 && run->count < MESSAGES_MAX) {
-		const char *verdict = text_of(own, "verdict"), *reason = text_of(own, "reason");
+	if (is_compared(action) && run->count < MESSAGES_MAX) {
+		bool is_verdict = strcmp(action, "verdict") == 0;
+		const char *verdict = is_verdict ? text_of(own, "verdict") : action, *reason = text_of(own, "reason");
 
-		MUST(strcmp(verdict, "accept") == 0 || reason[0] != '\0');
+		MUST(!is_verdict || strcmp(verdict, "accept") == 0 || reason[0] != '\0');
 		(void)snprintf(run->messages[run->count].verdict, sizeof(run->messages[0].verdict), "%s", verdict);
 		(void)snprintf(run->messages[run->count++].reason, sizeof(run->messages[0].reason), "%s", reason);
 	}
@@ -98,7 +107,10 @@ static void try_login(struct mr_engine *engine, const uint8_t *r, int64_t now)
 	struct mr_login_answer answer;
 
 	(void)snprintf(login, sizeof(login), "user%c@victim.example", 'a' + r[2] % ACCOUNTS);
-	(void)snprintf(address, sizeof(address), "%s203.0.%u.%u", r[4] & 1 ? "::ffff:" : "", r[3] & 3, r[3] >> 2);
+	if (r[4] & 2) /* from where messages come, too */
+		(void)snprintf(address, sizeof(address), "%s198.51.%u.%u", r[4] & 1 ? "::ffff:" : "", r[3] & 3, r[3]);
+	else
+		(void)snprintf(address, sizeof(address), "%s203.0.%u.%u", r[4] & 1 ? "::ffff:" : "", r[3] & 3, r[3] >> 2);
 	(void)snprintf(password, sizeof(password), "%.*x", r[5] & 1 ? 4 : 0, r[6]);
 	mr_engine_login_allow(engine, now, &info, &answer);
 	MUST(answer.status >= -1 && answer.status <= 20);
@@ -115,8 +127,13 @@ static void give_order(struct mr_engine *engine, const uint8_t *r, int64_t now)
 	static const char *const orders[] = { "freeze", "thaw", "hold", "thaw" };
 	char request[160], *answer = NULL;
 
-	(void)snprintf(request, sizeof(request), "{\"command\":\"%s\",\"names\":[\"user%c@victim.example\"],\"reason\":\"fuzz\"}",
-		       orders[r[1] & 3], 'a' + r[2] % ACCOUNTS);
+	if (r[1] & 4)
+		(void)snprintf(request, sizeof(request), "{\"command\":\"%s\",\"names\":[\"198.51.%u.%u\"],\"seconds\":%u}",
+			       r[1] & 1 ? "unblock" : "block", r[3] & 3, r[3], r[4] * 60);
+	else
+		(void)snprintf(request, sizeof(request),
+			       "{\"command\":\"%s\",\"names\":[\"user%c@victim.example\"],\"reason\":\"fuzz\"}", orders[r[1] & 3],
+			       'a' + r[2] % ACCOUNTS);
 	MUST(mr_engine_command(engine, now, "fuzz", request, &answer) == 0 && answer != NULL);
 	free(answer);
 }
@@ -234,6 +251,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fprintf(stderr, "message %zu: live %s (%s), replayed %s (%s)\n", i, live.messages[i].verdict,
 				live.messages[i].reason, again.messages[i].verdict, again.messages[i].reason);
 		MUST(strcmp(live.messages[i].verdict, again.messages[i].verdict) == 0);
+		MUST(strcmp(live.messages[i].reason, again.messages[i].reason) == 0);
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "player.h"
 
 #include "base/alloc.h"
+#include "engine/orders.h"
 #include "model/signal.h"
 
 #define SECOND INT64_C(1000)
@@ -167,7 +168,8 @@ START_TEST(several_mechanisms_are_one_try)
 {
 	struct mr_login_info info = { .size = sizeof(info), .login = "joe", .address = THIEF, .pwhash = "0001" };
 
-	policy->screen.limit_count = 0;
+	while (policy->screen.limit_count > 0)
+		mr_free(policy->screen.limits[--policy->screen.limit_count].label);
 	limit(MR_SIGNAL_LOGIN_ATTEMPTS, 3, HOUR);
 	start(policy);
 	for (int n = 0; n < 8; n++)
@@ -196,6 +198,79 @@ START_TEST(a_botnet_guards_the_login_and_the_owner_goes_on)
 	ck_assert_uint_eq(told("account-frozen"), 0);
 	play.now_ms += 2 * DAY;
 	ck_assert_int_eq(try_login("joe", "192.0.2.200", "good", true), 0);
+}
+END_TEST
+
+START_TEST(an_attack_shuts_nobody_out_of_the_web_mail_of_this_host)
+{
+	char address[24];
+
+	start(policy);
+	settle("joe", "127.0.0.1");
+	for (unsigned n = 0; n < 20; n++) {
+		snprintf(address, sizeof(address), "198.51.%u.7", n);
+		(void)guess("joe", address, 100 + n);
+	}
+	ck_assert_uint_eq(told("login-guarded"), 1);
+	ck_assert_int_eq(try_login("joe", "192.0.2.200", "good", true), -1);
+	ck_assert_int_eq(try_login("joe", "127.0.0.1", "good", true), 0);
+	ck_assert_int_eq(try_login("joe", "::1", "good", true), 0);
+}
+END_TEST
+
+static void
+command(const char *request)
+{
+	char *reply = NULL;
+
+	ck_assert_int_eq(mr_engine_command(play.engine, play.now_ms, "root", request, &reply), 0);
+	ck_assert_ptr_eq(strstr(reply, "\"error\""), NULL);
+	free(reply);
+}
+
+START_TEST(an_unblock_lasts)
+{
+	start(policy);
+	for (unsigned n = 0; n < 12; n++)
+		connect_as(THIEF);
+	for (unsigned n = 0; n < 7; n++)
+		(void)guess("joe", "198.51.100.67", n);
+	ck_assert_uint_eq(told("source-blocked"), 2);
+	command("{\"command\":\"unblock\",\"names\":[\"" THIEF "\",\"198.51.100.67\"]}");
+	connect_as(THIEF);
+	ck_assert_int_eq(guess("ann", "198.51.100.67", 50), 0);
+	ck_assert_uint_eq(told("source-blocked"), 2);
+	for (unsigned n = 0; n < 12; n++)
+		connect_as(THIEF);
+	for (unsigned n = 60; n < 67; n++)
+		(void)guess("ann", "198.51.100.67", n);
+	ck_assert_uint_eq(told("source-blocked"), 4);
+}
+END_TEST
+
+START_TEST(the_end_of_a_block_thaws_nobody)
+{
+	struct mr_account *account;
+	int64_t steady = 1;
+	struct mr_key key;
+
+	start(policy);
+	mr_engine_tick(play.engine, play.now_ms, steady);
+	command("{\"command\":\"freeze\",\"names\":[\"" THIEF "\"]}");
+	for (unsigned n = 0; n < 7; n++)
+		(void)guess("joe", THIEF, n);
+	ck_assert_uint_eq(told("source-blocked"), 1);
+	for (int n = 0; n < 3; n++) {
+		play.now_ms += HOUR;
+		mr_engine_tick(play.engine, play.now_ms, steady += HOUR);
+	}
+	ck_assert_uint_eq(told("source-unblocked"), 1);
+	ck_assert_uint_eq(told("account-thawed"), 0);
+	mr_store_key(play.engine->store, MR_KEY_ACCOUNT, MR_ACCOUNT_SOURCE, MR_STR(THIEF), &key);
+	account = mr_store_account_get(play.engine->store, &key, MR_ACCOUNT_SOURCE, MR_STR(THIEF), play.now_ms, false, NULL);
+	ck_assert_ptr_nonnull(account);
+	ck_assert_int_eq(account->standing.state, MR_ACCOUNT_FROZEN);
+	mr_store_account_done(play.engine->store, account, false);
 }
 END_TEST
 
@@ -374,6 +449,26 @@ START_TEST(a_frozen_account_reads_and_does_not_send)
 	info.protocol = "smtp";
 	mr_engine_login_allow(play.engine, play.now_ms, &info, &answer);
 	ck_assert_int_eq(answer.status, -1);
+	ck_assert_uint_eq(told("login-refused"), 1);
+	info.address = NULL; /* as for a proxy that does not tell: the log is no larger for it */
+	for (int n = 0; n < 60; n++) {
+		mr_engine_login_allow(play.engine, play.now_ms += SECOND, &info, &answer);
+		ck_assert_int_eq(answer.status, -1);
+	}
+	ck_assert_uint_le(told("login-refused"), 3);
+}
+END_TEST
+
+START_TEST(no_budget_is_larger_than_what_is_remembered)
+{
+	const struct mr_rate large = { 5000, HOUR }, unlimited = { UINT64_MAX, HOUR };
+
+	start(policy);
+	for (int n = 0; n < MR_ENGINE_BUDGET_MAX; n++)
+		ck_assert(mr_orders_budget(&play.engine->block_budget, &large, play.now_ms, true));
+	ck_assert(!mr_orders_budget(&play.engine->block_budget, &large, play.now_ms, false));
+	ck_assert(mr_orders_budget(&play.engine->block_budget, &unlimited, play.now_ms, false));
+	ck_assert(mr_orders_budget(&play.engine->block_budget, &large, play.now_ms + HOUR, false));
 }
 END_TEST
 
@@ -405,6 +500,9 @@ main(void)
 	tcase_add_test(tests, one_password_on_many_logins_is_counted);
 	tcase_add_test(tests, several_mechanisms_are_one_try);
 	tcase_add_test(tests, a_botnet_guards_the_login_and_the_owner_goes_on);
+	tcase_add_test(tests, an_attack_shuts_nobody_out_of_the_web_mail_of_this_host);
+	tcase_add_test(tests, an_unblock_lasts);
+	tcase_add_test(tests, the_end_of_a_block_thaws_nobody);
 	tcase_add_test(tests, an_owner_at_home_waits_at_most);
 	tcase_add_test(tests, an_office_behind_one_address_is_not_blocked);
 	tcase_add_test(tests, guessed_then_logged_in_is_told);
@@ -416,6 +514,7 @@ main(void)
 	tcase_add_test(tests, at_connect_everybody_there_is_refused);
 	tcase_add_test(tests, too_many_connections_at_once_are_put_off);
 	tcase_add_test(tests, a_frozen_account_reads_and_does_not_send);
+	tcase_add_test(tests, no_budget_is_larger_than_what_is_remembered);
 	tcase_add_test(tests, strange_input_is_taken);
 	suite_add_tcase(suite, tests);
 	return mr_run_suite(suite);

@@ -245,7 +245,7 @@ def hostile_names(d):
              "$(reboot)@victim.example", "..@victim.example", "-f@victim.example", "w " * 100 + "@victim.example"]
     for name in names:
         order(d, "freeze", name)
-    count = len(d.await_action("account-frozen"))
+    count = len(d.await_action("account-frozen", 6))
     tap.ok(count >= 6, f"{count} of {len(names)} names were taken as accounts")
     order(d, "freeze", "last@victim.example")
     wait_for("the last one", lambda: any("last@" in str(parsed(m)["Subject"]) for m in sink.mails))
