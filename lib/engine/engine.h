@@ -76,6 +76,7 @@ struct mr_engine {
 	_Atomic int64_t block_budget_told_ms; /* when it was last told that it is used up; 0: never */
 	struct mr_crowd crowd;
 	_Atomic uint64_t folds[MR_ENGINE_FOLDS]; /* failed logins just told: see logins.c */
+	_Atomic uint64_t unhashed;   /* failed logins that were told without a hash of the password */
 	pthread_mutex_t geo_lock;
 	struct mr_geo *geo;          /* or NULL */
 	struct mr_lends lends;

@@ -15,11 +15,10 @@
 
 enum {
 	FOLD_SECONDS = 5,       /* one wrong password, tried by several mechanisms, is one */
-	UNHASHED_SECONDS = 5,   /* without a hash of the password, so far apart are two tries */
 	LOGIN_FACT_MAX = 8192
 };
 
-/* What stands for the password: its hash; without one the time. */
+/* What stands for the password: its hash; without one each try is another, as in logs. */
 static uint32_t password_item(const struct mr_entrance *e)
 {
 	char text[32];
@@ -27,7 +26,9 @@ static uint32_t password_item(const struct mr_entrance *e)
 
 	if (e->attempt->pwhash.n > 0)
 		return (uint32_t)mr_habit_hash(e->attempt->pwhash);
-	mr_buffer_int(&b, e->visitor.state_ms / (UNHASHED_SECONDS * 1000));
+	mr_buffer_uint(&b, atomic_fetch_add(&e->visitor.engine->unhashed, 1));
+	mr_buffer_byte(&b, '@');
+	mr_buffer_int(&b, e->visitor.state_ms);
 	return (uint32_t)mr_habit_hash(mr_buffer_view(&b));
 }
 

@@ -281,32 +281,3 @@ void mr_screening_signal(const struct mr_visitor *v, enum mr_signal signal, uint
 	for (size_t i = 0; i < MR_SCREEN_WIDE_MAX && wide[i] > 0 && is_attack(signal); i++)
 		count_source(v, signal, wide[i], screen->wide_factor, item);
 }
-
-/* ---- For people ---- */
-
-size_t mr_screening_counters(struct mr_engine *engine, struct mr_policy *policy, const struct mr_ip *ip,
-			     struct mr_str login, int64_t state_ms, struct mr_screening *found_r, size_t max)
-{
-	const struct mr_connection connection = { .client_ip = *ip, .asn = -1 };
-	const struct mr_visitor v = { .engine = engine, .policy = policy, .state_ms = state_ms,
-				      .connection = &connection, .login = login };
-	char room[MR_LOGIN_MAX + 32];
-	size_t count = 0;
-
-	for (unsigned i = 0; i < MR_SIGNAL_COUNT && count < max; i++) {
-		enum mr_signal_of of = mr_signal_row((enum mr_signal)i)->of;
-		struct mr_str name = MR_STR_ABSENT;
-
-		if ((of == MR_SIGNAL_OF_SOURCE || of == MR_SIGNAL_OF_INSIDE) && ip->family != MR_IP_UNKNOWN)
-			name = mr_screening_source_name(ip, of == MR_SIGNAL_OF_SOURCE ? mr_screening_length(&policy->screen, ip)
-						      : ip->family == MR_IP_V4 ? 32 : 128, room);
-		else if (of == MR_SIGNAL_OF_LOGIN && login.n > 0 && login.n < MR_LOGIN_MAX)
-			name = mr_screening_login_name(login, room);
-		if (name.p == NULL)
-			continue;
-		found_r[count] = (struct mr_screening){ .limit = NULL };
-		mr_screening_count(&v, (enum mr_signal)i, name, 1, 0, false, &found_r[count]);
-		count += found_r[count].counter_count > 0;
-	}
-	return count;
-}

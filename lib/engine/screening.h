@@ -65,10 +65,6 @@ enum mr_source_block { MR_SOURCE_FREE, MR_SOURCE_WATCHED, MR_SOURCE_SCREENED, MR
 enum mr_source_block mr_screening_block(struct mr_engine *engine, const struct mr_ip *ip, int64_t state_ms,
 					struct mr_source *source_r);
 
-/* What is counted now against ip, or against login (absent: not asked): for people. Returns how many were written. */
-size_t mr_screening_counters(struct mr_engine *engine, struct mr_policy *policy, const struct mr_ip *ip,
-			     struct mr_str login, int64_t state_ms, struct mr_screening *found_r, size_t max);
-
 /* An event about the visitor. words may be absent: then it is made from the reason. */
 struct mr_event mr_screening_event(const struct mr_visitor *visitor, enum mr_event_action action, struct mr_str words,
 				   const struct mr_decision *decision, const struct mr_screening *found);

@@ -2,9 +2,9 @@
  * Fuzz target: sequences of facts against accounts with a memory. An input is records of 8 bytes, each a message, a login
  * or an order: what happened, who, from where, to how many and whom, size, time since the one before.
  *
- * What must hold: state never grows past its bound; no refusal, hold or delay without a reason; an account that is frozen
- * sends nothing until it is thawed, and no wrong password freezes one; every block of screening has an end; the facts that
- * the live run recorded give the same verdicts, refused logins, guards and blocks when they are replayed.
+ * What must hold: state never grows past its bound; no refusal, hold or delay without a reason; an account that is
+ * frozen sends nothing until it is thawed, and no wrong password freezes one; every block of screening has an end; the
+ * facts that the live run recorded give the same verdicts, refused logins, guards and blocks when they are replayed.
  */
 #include <jansson.h>
 #include <string.h>
@@ -59,8 +59,8 @@ static void note_frozen(const json_t *event, bool is)
 /* A line that replay has to write as well. That an operator's order found nothing to do is told, but it is no fact. */
 static bool is_compared(const char *action)
 {
-	return strcmp(action, "verdict") == 0 || strcmp(action, "login-refused") == 0 || strcmp(action, "login-guarded") == 0 ||
-	       strcmp(action, "source-blocked") == 0;
+	return strcmp(action, "verdict") == 0 || strcmp(action, "login-refused") == 0 ||
+	       strcmp(action, "login-guarded") == 0 || strcmp(action, "source-blocked") == 0;
 }
 
 static void take_line(void *context, const char *line, size_t length)

@@ -116,6 +116,24 @@ def counts_time_that_goes_backwards(folder):
     yield "said", "in 1 of 2 facts the time went back" in run.said, True
 
 
+def ends_only_what_is_over_here(folder):
+    """The end of a block that was recorded under an hour of it does not end the day of another policy."""
+    tries = [{"time": 1795301467 + n, "fact": "login", "client": {"ip": "203.0.113.7"}, "login": "u%d@example.com" % n,
+              "success": False, "pwhash": "%04x" % n} for n in range(25)]
+    end = {"time": 1795301467 + 3700, "fact": "control", "order": "unblock", "subject": "203.0.113.7/32",
+           "operator": "mailreeved", "reason": "the time is over", "learn": False}
+    later = dict(tries[0], time=1795301467 + 3800, success=True)
+    facts = "".join(json.dumps(line) + "\n" for line in tries + [end, later])
+    for times, ended in (("1h", 1), ("1d", 0)):
+        with open(os.path.join(folder, times), "w", encoding="ascii") as file:
+            file.write(POLICY + 'screen: { mode = "enforce"; block = [ "%s" ]; };\n' % times)
+        run = Replay(folder, ["-c", times], facts)
+        actions = [event["event"]["action"] for event in run.events]
+        yield times + ": problems", (run.status, run.problems), (0, [])
+        yield times + ": ends", actions.count("source-unblocked"), ended
+        yield times + ": the last is refused", actions[-1] == "login-refused", ended == 0
+
+
 def does_not_lose_output_silently(folder):
     """A full disk behind standard output is an error."""
     with open("/dev/full", "wb") as full:
@@ -132,6 +150,7 @@ TESTS = [
     refuses_wrong_usage,
     remembers_with_a_state,
     counts_time_that_goes_backwards,
+    ends_only_what_is_over_here,
     does_not_lose_output_silently,
 ]
 

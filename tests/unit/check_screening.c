@@ -151,6 +151,18 @@ START_TEST(a_telephone_with_an_old_password_blocks_nobody)
 }
 END_TEST
 
+/* Logs tell no hash, and may tell of many tries in one line. */
+START_TEST(without_a_hash_each_try_is_another)
+{
+	struct mr_login_info info = { .size = sizeof(info), .login = "joe", .address = THIEF };
+
+	start(policy);
+	for (unsigned n = 0; n < 6; n++)
+		mr_engine_login_report(play.engine, play.now_ms, &info);
+	ck_assert_uint_eq(told("source-blocked"), 1);
+}
+END_TEST
+
 START_TEST(one_password_on_many_logins_is_counted)
 {
 	char login[16];
@@ -497,6 +509,7 @@ main(void)
 	tcase_add_test(tests, wrong_passwords_from_one_address_block_it);
 	tcase_add_test(tests, a_block_ends_and_the_next_is_longer);
 	tcase_add_test(tests, a_telephone_with_an_old_password_blocks_nobody);
+	tcase_add_test(tests, without_a_hash_each_try_is_another);
 	tcase_add_test(tests, one_password_on_many_logins_is_counted);
 	tcase_add_test(tests, several_mechanisms_are_one_try);
 	tcase_add_test(tests, a_botnet_guards_the_login_and_the_owner_goes_on);
