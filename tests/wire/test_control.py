@@ -273,7 +273,7 @@ def watching(d):
         tap.equal(answer(d, "status")["running"], True, "others are served meanwhile")
     finally:
         for process, _ in watchers:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
             process.communicate()
     process, read = start()
     wait_for("a look", lambda: (send(d, "alice@victim.example"), read())[1])
